@@ -1,0 +1,166 @@
+"""What has happened to an instance: the rows of its history.
+
+Driving events run workflow code or move its time; informational ones are for people and for a successor.
+`issued` and `trail` (a rolling CRC-32 of kinds and names) say how many commands the code had asked for when the
+event was applied: replay compares both, so also commands that left no event of their own are checked.
+
+Seq 0 is the start, which is the instance's row itself; stored events begin at 1 and have no gaps.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import msgspec
+
+STEP_COMPLETED: Final = "step_completed"
+STEP_FAILED: Final = "step_failed"
+TIMER_FIRED: Final = "timer_fired"
+SIGNAL: Final = "signal_received"
+CANCEL: Final = "cancel_requested"
+
+STEP_STARTED: Final = "step_started"
+STEP_RETRYING: Final = "step_retrying"
+STEP_CANCELLED: Final = "step_cancelled"
+TAKEN_OVER: Final = "taken_over"
+BLOCKED: Final = "blocked"
+
+COMPLETED: Final = "completed"
+FAILED: Final = "failed"
+CANCELLED: Final = "cancelled"
+TERMINATED: Final = "terminated"
+
+DRIVING: Final = frozenset({STEP_COMPLETED, STEP_FAILED, TIMER_FIRED, SIGNAL, CANCEL})
+TERMINAL: Final = frozenset({COMPLETED, FAILED, CANCELLED, TERMINATED})
+
+
+class Event(msgspec.Struct, frozen=True, gc=False):
+    """One row of a history; `data` is a JSON object whose shape follows from `type` (below)."""
+
+    seq: int
+    type: str
+    at: int
+    issued: int
+    trail: int
+    data: bytes | str
+
+
+class StepEnded(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
+    """step_completed (with `result`) and step_failed (with `error`): the final outcome of a step."""
+
+    command: int
+    step: str
+    attempt: int
+    node: str
+    started_at: int
+    ended_at: int
+    result: msgspec.Raw | None = None
+    error: msgspec.Raw | None = None
+
+
+class StepStarted(msgspec.Struct, frozen=True, gc=False):
+    """step_started: an attempt has been running for a while, here."""
+
+    command: int
+    step: str
+    attempt: int
+    node: str
+    started_at: int
+
+
+class StepRetrying(msgspec.Struct, frozen=True, gc=False):
+    """step_retrying: an attempt failed; the next one is due at `due`. `first_at` is when the first one began."""
+
+    command: int
+    step: str
+    attempt: int
+    node: str
+    started_at: int
+    ended_at: int
+    first_at: int
+    due: int
+    error: msgspec.Raw
+
+
+class StepCancelled(msgspec.Struct, frozen=True, gc=False):
+    """step_cancelled: the workflow stopped waiting for the step; its outcome no longer counts."""
+
+    command: int
+    step: str
+
+
+class TimerFired(msgspec.Struct, frozen=True, gc=False):
+    """timer_fired: the database's clock has reached the timer's due time."""
+
+    command: int
+
+
+class MessageReceived(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
+    """signal_received and cancel_requested. `message` is the sender's id, `number` the place in the inbox."""
+
+    number: int
+    message: str
+    name: str = ""
+    payload: msgspec.Raw | None = None
+
+
+class Unhandled(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
+    """A message that no code took before the end."""
+
+    kind: str
+    name: str
+    message: str
+    payload: msgspec.Raw | None = None
+
+
+class Ended(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
+    """The terminal events: result, error or reason, and the messages that nobody took."""
+
+    node: str
+    result: msgspec.Raw | None = None
+    error: msgspec.Raw | None = None
+    reason: str = ""
+    unhandled: list[Unhandled] = []
+
+
+class TakenOver(msgspec.Struct, frozen=True, gc=False):
+    """taken_over: the owner was declared dead, another node goes on."""
+
+    dead: str
+    node: str
+
+
+class Blocked(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
+    """The two sides of a mismatch, as stored in the row's `blocked` column."""
+
+    message: str
+    recorded: str
+    asked: str
+    file: str | None = None
+    line: int | None = None
+
+
+_SHAPES: Final[dict[str, type[Any]]] = {
+    STEP_COMPLETED: StepEnded,
+    STEP_FAILED: StepEnded,
+    STEP_STARTED: StepStarted,
+    STEP_RETRYING: StepRetrying,
+    STEP_CANCELLED: StepCancelled,
+    TIMER_FIRED: TimerFired,
+    SIGNAL: MessageReceived,
+    CANCEL: MessageReceived,
+    TAKEN_OVER: TakenOver,
+    **dict.fromkeys(TERMINAL, Ended),
+}
+_DECODERS: Final = {name: msgspec.json.Decoder(shape) for name, shape in _SHAPES.items()}
+_ENCODE: Final = msgspec.json.Encoder().encode
+
+
+def decode(event: Event) -> Any:
+    """The event's data as the struct that belongs to its type."""
+    return _DECODERS[event.type].decode(event.data)
+
+
+def encode(data: msgspec.Struct) -> bytes:
+    """The bytes to store for one of the structs above."""
+    return _ENCODE(data)
