@@ -1,0 +1,54 @@
+"""One attempt of a step: what a node's runner is handed and what it hands back."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+from uuid import UUID
+
+import msgspec
+
+
+class BodyKey(NamedTuple):
+    """Which body: held by the node's map of running bodies, outside the instance, so a reload attaches to it."""
+
+    instance: UUID
+    command: int
+
+
+class Job(msgspec.Struct, frozen=True, kw_only=True):
+    """An attempt to run. Times are microseconds by the database's clock.
+
+    step        the declaration (`define.Step`, options applied)
+    arguments   the encoded JSON array
+    asked_at    when the workflow asked for the step
+    first_at    when the first attempt began; None if this is the first
+    """
+
+    key: BodyKey
+    instance_id: str
+    definition: str
+    attempt: int
+    step: Any
+    arguments: bytes
+    asked_at: int
+    first_at: int | None = None
+
+
+class Succeeded(msgspec.Struct, frozen=True):
+    """The attempt returned; `result` is encoded."""
+
+    result: bytes
+    started_at: int
+    ended_at: int
+
+
+class Errored(msgspec.Struct, frozen=True):
+    """The attempt failed. `delay` is the seconds until the next attempt; None: this failure is final."""
+
+    error: bytes
+    started_at: int
+    ended_at: int
+    delay: float | None
+
+
+Outcome = Succeeded | Errored
