@@ -1,0 +1,16 @@
+"""Running steps: one attempt at a time, on one node. Nothing here knows the database or the instance.
+
+    runner      takes a slot, starts the body, reports its outcome exactly once
+    attempt     one body under way
+    bodies      what runs in the attempt's task: decode, bind resources, call, encode
+    threads     daemon threads for plain functions
+    slots       how many bodies at once
+    limits      the moments at which an attempt is cut, or must have begun
+    retrying    whether and when a failed attempt is tried again (pure)
+    longwatch   tells of bodies that have been running for a while
+    info        `step_info()`
+
+What a body does never harms the node: whatever it raises is a failed attempt. A body that cannot be stopped
+(a thread, a coroutine that swallows its cancellation) is abandoned: its slot stays taken and visible until
+it ends, its late outcome is refused.
+"""

@@ -1,0 +1,57 @@
+"""One body under way, seen by the runner.
+
+::
+
+    waited for ── ends ──▶ reported                       its outcome goes to `on_end`, its slot is free
+        │
+        └── cancelled, or given up ──▶ abandoned ── ends ──▶ forgotten       the slot is taken until then
+"""
+
+from __future__ import annotations
+
+import asyncio
+
+from orquestrax.base.logs import Names
+from orquestrax.model.jobs import Job
+from orquestrax.worker.limits import Limit, end_limit
+from orquestrax.worker.threads import Call
+
+
+class Attempt:
+    """What the runner knows of one body.
+
+    limit   when and why it will be cut, None if never
+    cut     the limit that has passed
+    task    the asyncio task that runs it, None before and after
+    call    the call in a thread, for plain functions
+    timer   the next thing to happen by time: the cut, then giving up
+    """
+
+    __slots__ = ("call", "cut", "job", "limit", "started_at", "task", "timer", "waited_for")
+
+    def __init__(self, job: Job, started_at: int) -> None:
+        self.job = job
+        self.started_at = started_at
+        self.limit: Limit | None = end_limit(job, started_at)
+        self.cut: Limit | None = None
+        self.task: asyncio.Task[bytes | BaseException] | None = None
+        self.call: Call | None = None
+        self.timer: asyncio.TimerHandle | None = None
+        self.waited_for = True
+
+    @property
+    def name(self) -> str:
+        """For tasks and threads: step, number of its command, instance."""
+        job = self.job
+        return f"{job.step.name}#{job.key.command}@{job.instance_id}"
+
+    @property
+    def names(self) -> Names:
+        """For log records: see `base.logs`."""
+        return Names(self.job.instance_id, self.job.step.name, self.job.attempt)
+
+    def disarm(self) -> None:
+        """Nothing happens by time any more."""
+        if self.timer is not None:
+            self.timer.cancel()
+            self.timer = None

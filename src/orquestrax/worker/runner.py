@@ -1,0 +1,217 @@
+"""Runs the attempts that a node has taken on, and reports each outcome exactly once.
+
+Belongs to one node and lives on its event loop; all of it is called from, and calls back from, plain
+callbacks of that loop. Whoever is called back may start the next job at once: by then the slot is free.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextvars import Context, copy_context
+from functools import partial
+from typing import Final
+
+from orquestrax.base import failures
+from orquestrax.base.logs import name_records
+from orquestrax.define.resources import Resources
+from orquestrax.model.jobs import BodyKey, Errored, Job, Outcome, Succeeded
+from orquestrax.model.options import Executor
+from orquestrax.worker.attempt import Attempt
+from orquestrax.worker.bodies import run_coroutine, run_in_thread
+from orquestrax.worker.limits import Limit, start_limit
+from orquestrax.worker.longwatch import LongWatch
+from orquestrax.worker.retrying import delay_of
+from orquestrax.worker.slots import DEFAULT_SLOTS, Slots
+from orquestrax.worker.threads import ThreadPool
+
+_log = logging.getLogger(__name__)
+
+
+class StepRunner:
+    """The bodies of one node.
+
+    now           the database's clock: microseconds, never decreasing
+    on_end        called with the outcome of each job that was neither cancelled nor cut short by `stop`
+    on_long       called with a job and its start once it has been running for `long_after` seconds
+    cancel_grace  seconds that a coroutine has to end after its cancellation
+
+    running       the jobs whose outcome someone waits for, by key
+    abandoned     bodies that nobody waits for any more and that have not ended; each still takes its slot
+    """
+
+    def __init__(
+        self,
+        *,
+        node: str,
+        now: Callable[[], int],
+        resources: Resources,
+        on_end: Callable[[Job, Outcome], None],
+        on_long: Callable[[Job, int], None],
+        slots: Mapping[Executor, int] = DEFAULT_SLOTS,
+        long_after: float = 1.0,
+        cancel_grace: float = 5.0,
+        rng: random.Random | None = None,
+    ) -> None:
+        self._loop: Final = asyncio.get_running_loop()
+        # Callbacks run in the node's context, not in that of whichever turn happened to start the job.
+        self._context: Final = copy_context()
+        self._now, self._resources, self._on_end = now, resources, on_end
+        self._cancel_grace, self._rng = cancel_grace, rng or random.Random()
+        self._slots: Final = Slots(slots)
+        self._threads: Final = ThreadPool(f"{node}-step")
+        self._watch: Final = LongWatch(long_after, lambda a: on_long(a.job, a.started_at), self._context)
+        self._attempts: dict[BodyKey, Attempt] = {}
+        self.running: Final[Mapping[BodyKey, Job]] = _Jobs(self._attempts)
+        self.abandoned: Final[dict[Attempt, Job]] = {}
+        self._stopping = False
+        name_records()
+
+    def free(self, executor: Executor) -> int:
+        """How many more bodies may start now."""
+        return 0 if self._stopping else self._slots.free(executor)
+
+    def has_slot(self, executor: Executor) -> bool:
+        """Whether `start` may be called for one more job of this executor."""
+        return self.free(executor) > 0
+
+    def start(self, job: Job) -> None:
+        """Start the attempt; its outcome comes by `on_end`, never before this call has returned.
+
+        Takes a slot, except for a job that is overdue (`limits.queue_deadline`): that fails without running.
+        Errors: RuntimeError if there is no free slot, if the body is running already, or after `stop`.
+        """
+        if self._stopping or job.key in self._attempts:
+            raise RuntimeError(f"step {job.step.name!r} of {job.instance_id!r}: stopping, or running already")
+        attempt = Attempt(job, self._now())
+        overdue = start_limit(job)
+        if overdue is not None and attempt.started_at >= overdue.at:
+            attempt.cut = overdue
+            self._loop.call_soon(self._refuse, attempt, overdue, context=self._context)
+        else:
+            self._launch(attempt, job.step.options.executor)
+        self._attempts[job.key] = attempt
+
+    def cancel(self, key: BodyKey) -> None:
+        """The workflow went on without the step: cancel the coroutine or leave the thread, report nothing."""
+        attempt = self._attempts.get(key)
+        if attempt is not None:
+            self._drop(attempt)
+
+    async def stop(self, grace: float) -> None:
+        """Start nothing more, wait up to `grace` seconds for the bodies, then cancel or leave the rest.
+
+        Nothing is reported of the latter: they run again elsewhere.
+        """
+        self._stopping = True
+        await _wait(self._attempts.values(), grace)
+        for attempt in list(self._attempts.values()):
+            self._drop(attempt)
+        await _wait(self.abandoned, self._cancel_grace)
+        self._watch.close()
+        self._threads.close()
+        for attempt in self.abandoned:
+            _log.warning("left behind, its body does not end: %s", attempt.name)
+
+    def _launch(self, attempt: Attempt, executor: Executor) -> None:
+        self._slots.take(executor)
+        if executor == "async":
+            body = run_coroutine(attempt, self._resources)
+        else:
+            body = run_in_thread(attempt, self._resources, self._threads)
+        # Not loop.create_task: an eager task factory, if the process has one, would run the body right here.
+        task = asyncio.Task(body, loop=self._loop, name=attempt.name, context=Context())
+        task.add_done_callback(partial(self._ended, attempt), context=self._context)
+        attempt.task = task
+        self._watch.add(attempt)
+        if attempt.limit is not None:
+            delay = (attempt.limit.at - attempt.started_at) / 1e6
+            attempt.timer = self._loop.call_later(delay, self._cut, attempt, context=self._context)
+
+    def _ended(self, attempt: Attempt, task: asyncio.Task[bytes | BaseException]) -> None:
+        outcome = asyncio.CancelledError() if task.cancelled() else task.result()
+        attempt.task = None
+        if attempt.call is not None and not attempt.call.ended:
+            self.abandoned[attempt] = attempt.job
+            attempt.call.on_end = partial(self._release, attempt)
+        else:
+            self._release(attempt)
+        if attempt.waited_for:
+            self._report(attempt, outcome)
+
+    def _cut(self, attempt: Attempt) -> None:
+        """The time limit has passed. As in asyncio the body may answer its cancellation, but not for ever."""
+        if attempt.task is not None and attempt.task.cancel():
+            attempt.cut = attempt.limit
+            attempt.timer = self._loop.call_later(
+                self._cancel_grace, self._give_up, attempt, context=self._context
+            )
+
+    def _give_up(self, attempt: Attempt) -> None:
+        self.abandoned[attempt] = attempt.job
+        self._report(attempt, asyncio.CancelledError())
+
+    def _refuse(self, attempt: Attempt, limit: Limit) -> None:
+        if attempt.waited_for:
+            self._forget(attempt)
+            self._on_end(attempt.job, self._errored(attempt, limit.error(attempt.job.step.name), final=True))
+
+    def _report(self, attempt: Attempt, outcome: bytes | BaseException) -> None:
+        self._forget(attempt)
+        if isinstance(outcome, BaseException):
+            if attempt.cut is not None and isinstance(outcome, asyncio.CancelledError):
+                outcome = attempt.cut.error(attempt.job.step.name)
+            self._on_end(attempt.job, self._errored(attempt, outcome))
+        else:
+            self._on_end(attempt.job, Succeeded(outcome, attempt.started_at, self._now()))
+
+    def _errored(self, attempt: Attempt, exc: BaseException, *, final: bool = False) -> Errored:
+        job, started_at, ended_at = attempt.job, attempt.started_at, self._now()
+        delay = delay_of(job, exc, started_at=started_at, ended_at=ended_at, rng=self._rng)
+        return Errored(
+            failures.encode(exc, step=job.step.name), started_at, ended_at, None if final else delay
+        )
+
+    def _drop(self, attempt: Attempt) -> None:
+        """Nobody waits for the outcome any more."""
+        self._forget(attempt)
+        if attempt.task is not None:
+            self.abandoned[attempt] = attempt.job
+            attempt.task.cancel()
+
+    def _forget(self, attempt: Attempt) -> None:
+        attempt.waited_for = False
+        attempt.disarm()
+        self._watch.discard(attempt)
+        del self._attempts[attempt.job.key]
+
+    def _release(self, attempt: Attempt) -> None:
+        self.abandoned.pop(attempt, None)
+        self._slots.give_back(attempt.job.step.options.executor)
+
+
+class _Jobs(Mapping[BodyKey, Job]):
+    """The running attempts, seen as jobs."""
+
+    def __init__(self, attempts: Mapping[BodyKey, Attempt]) -> None:
+        self._attempts = attempts
+
+    def __getitem__(self, key: BodyKey) -> Job:
+        return self._attempts[key].job
+
+    def __contains__(self, key: object) -> bool:
+        return key in self._attempts
+
+    def __iter__(self) -> Iterator[BodyKey]:
+        return iter(self._attempts)
+
+    def __len__(self) -> int:
+        return len(self._attempts)
+
+
+async def _wait(attempts: Iterable[Attempt], at_most: float) -> None:
+    tasks = [attempt.task for attempt in attempts if attempt.task is not None]
+    if tasks:
+        await asyncio.wait(tasks, timeout=at_most)

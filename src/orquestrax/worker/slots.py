@@ -1,0 +1,38 @@
+"""How many bodies a node runs at once, by executor."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Final
+
+from orquestrax.model.options import Executor
+
+DEFAULT_SLOTS: Final[Mapping[Executor, int]] = MappingProxyType(
+    {"async": 1000, "thread": min(32, (os.cpu_count() or 1) + 4)}
+)
+
+
+class Slots:
+    """Counts free slots; a slot is one running body, abandoned ones included."""
+
+    __slots__ = ("_free", "capacity")
+
+    def __init__(self, capacity: Mapping[Executor, int]) -> None:
+        self.capacity: Final = dict(capacity)
+        self._free = dict(capacity)
+
+    def free(self, executor: Executor) -> int:
+        """How many more bodies may start now; 0 for an executor that this node does not have."""
+        return self._free.get(executor, 0)
+
+    def take(self, executor: Executor) -> None:
+        """Take one. Errors: RuntimeError if none is free; ask before."""
+        if self._free.get(executor, 0) < 1:
+            raise RuntimeError(f"no free slot for executor {executor!r}: ask has_slot() before start()")
+        self._free[executor] -= 1
+
+    def give_back(self, executor: Executor) -> None:
+        """The body has ended."""
+        self._free[executor] += 1
