@@ -19,6 +19,7 @@
     ├── NotInWorkflow                     OX1600  called where no workflow runs
     ├── ForbiddenInWorkflow               OX1601  a facility that cannot be deterministic
     ├── NonDeterminism                    OX1602  the code does not fit its history
+    ├── BlockingCall                      OX1603  a blocking call would stop a running event loop
     ├── SettingsError                     OX1700  a setting is missing or wrong
     ├── DatabaseError                     OX1800  the database refuses or cannot be reached
     │   ├── DatabaseUnreachable           OX1801  no server answers at that address in time
@@ -177,6 +178,12 @@ class NonDeterminism(OrquestraxError):
     def __init__(self, message: str, *, recorded: str, asked: str, file: str | None, line: int | None) -> None:
         super().__init__(message)
         self.recorded, self.asked, self.file, self.line = recorded, asked, file, line
+
+
+class BlockingCall(OrquestraxError):
+    """A blocking call was made where an event loop runs; the message names what to await instead."""
+
+    code = "OX1603"
 
 
 class SettingsError(OrquestraxError):
