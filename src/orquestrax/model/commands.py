@@ -23,22 +23,22 @@ class StepSpec(Protocol):
 
 
 class Command(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """One thing asked for; `file` and `line` are where, as far as that is known."""
+    """One thing asked for; `file` and `line` are where, as far as that is known, `asked_at` the loop's time then."""
 
     kind: ClassVar[str] = ""
     number: int
     name: str = ""
     file: str | None = None
     line: int | None = None
+    asked_at: int = 0
 
 
 class RunStep(Command, frozen=True, kw_only=True, gc=False):
-    """Run a step with these encoded arguments (a JSON array); `asked_at` is the loop's time then."""
+    """Run a step with these encoded arguments (a JSON array)."""
 
     kind: ClassVar[str] = "step"
     step: Any  # a StepSpec: the declaration that was called, options included
     arguments: bytes
-    asked_at: int
 
 
 class StartTimer(Command, frozen=True, kw_only=True, gc=False):

@@ -9,9 +9,15 @@ Seq 0 is the start, which is the instance's row itself; stored events begin at 1
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
+
+# msgspec cannot decode `Raw | None`; a struct's default may be None all the same.
+if TYPE_CHECKING:
+    MaybeRaw = msgspec.Raw | None
+else:
+    MaybeRaw = msgspec.Raw
 
 STEP_COMPLETED: Final = "step_completed"
 STEP_FAILED: Final = "step_failed"
@@ -23,7 +29,6 @@ STEP_STARTED: Final = "step_started"
 STEP_RETRYING: Final = "step_retrying"
 STEP_CANCELLED: Final = "step_cancelled"
 TAKEN_OVER: Final = "taken_over"
-BLOCKED: Final = "blocked"
 
 COMPLETED: Final = "completed"
 FAILED: Final = "failed"
@@ -54,8 +59,8 @@ class StepEnded(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     node: str
     started_at: int
     ended_at: int
-    result: msgspec.Raw | None = None
-    error: msgspec.Raw | None = None
+    result: MaybeRaw = None
+    error: MaybeRaw = None
 
 
 class StepStarted(msgspec.Struct, frozen=True, gc=False):
@@ -101,7 +106,7 @@ class MessageReceived(msgspec.Struct, frozen=True, gc=False, omit_defaults=True)
     number: int
     message: str
     name: str = ""
-    payload: msgspec.Raw | None = None
+    payload: MaybeRaw = None
 
 
 class Unhandled(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
@@ -110,15 +115,15 @@ class Unhandled(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     kind: str
     name: str
     message: str
-    payload: msgspec.Raw | None = None
+    payload: MaybeRaw = None
 
 
 class Ended(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     """The terminal events: result, error or reason, and the messages that nobody took."""
 
     node: str
-    result: msgspec.Raw | None = None
-    error: msgspec.Raw | None = None
+    result: MaybeRaw = None
+    error: MaybeRaw = None
     reason: str = ""
     unhandled: list[Unhandled] = []
 
@@ -164,3 +169,8 @@ def decode(event: Event) -> Any:
 def encode(data: msgspec.Struct) -> bytes:
     """The bytes to store for one of the structs above."""
     return _ENCODE(data)
+
+
+def raw(payload: bytes | str) -> msgspec.Raw:
+    """Encoded bytes as a part of a struct above: they are stored as they are."""
+    return msgspec.Raw(payload if isinstance(payload, bytes) else payload.encode())

@@ -1,0 +1,123 @@
+"""Numbers the commands of one instance, and keeps those that are open."""
+
+from __future__ import annotations
+
+from sys import intern
+from typing import Any
+from zlib import crc32
+
+from orquestrax.model.commands import Command, Finish, Receive, RunStep, StartTimer, StepSpec
+from orquestrax.model.events import MessageReceived
+from orquestrax.replay.mailbox import Mailbox
+from orquestrax.replay.sites import Site
+from orquestrax.replay.tasks import CommandFuture, TimerHandle
+
+Target = CommandFuture | TimerHandle
+
+
+class Machine:
+    """The commands of one instance.
+
+    issued, trail   how many commands have been asked for, and the rolling CRC-32 over their labels
+    labels          "<kind> <name>" of each, by number - 1: what events are compared with, long after the command
+    open            those that are neither resolved nor abandoned, by number
+    before          what `issued` was when the latest event was applied: the commands since then are its doing
+    targets         what to wake: the future or handle of each open command
+    """
+
+    __slots__ = (
+        "_abandoned", "_asked", "_handed_out", "before", "issued", "labels", "mailbox", "open", "targets", "trail",
+    )  # fmt: skip
+
+    def __init__(self) -> None:
+        self.issued = self.before = self.trail = 0
+        self.labels: list[str] = []
+        self.open: dict[int, Command] = {}
+        self.targets: dict[int, Any] = {}
+        self.mailbox = Mailbox()
+        self._asked: list[Command] = []
+        self._abandoned: list[Command] = []
+        self._handed_out = 0
+
+    def _number(self, kind: str, name: str) -> int:
+        label = intern(f"{kind} {name}")
+        self.trail = crc32(f"{label}\n".encode(), self.trail)
+        self.labels.append(label)
+        self.issued += 1
+        return self.issued
+
+    def _keep(self, command: Command, target: Target) -> None:
+        self.open[command.number] = command
+        self.targets[command.number] = target
+        self._asked.append(command)
+
+    def ask_step(
+        self,
+        step: StepSpec,
+        arguments: bytes,
+        file: str | None,
+        line: int | None,
+        now: int,
+        future: CommandFuture,
+    ) -> None:
+        """A step is to run; `future` gets its outcome."""
+        name = step.name
+        future.command = number = self._number("step", name)
+        self._keep(
+            RunStep(
+                number=number, name=name, file=file, line=line, step=step, arguments=arguments, asked_at=now
+            ),
+            future,
+        )
+
+    def ask_timer(self, due: int, site: Site, now: int, handle: TimerHandle) -> None:
+        """A timer is to fire; then `handle` becomes ready."""
+        handle.number = number = self._number("timer", "")
+        self._keep(StartTimer(number=number, file=site[0], line=site[1], due=due, asked_at=now), handle)
+
+    def ask_signal(self, name: str, site: Site, now: int, future: CommandFuture) -> MessageReceived | None:
+        """A signal is wanted: one that was kept is returned, else `future` gets the next one."""
+        future.command = number = self._number("receive", name)
+        kept = self.mailbox.get(name)
+        if kept is None:
+            self.mailbox.wait(name, number)
+            self._keep(Receive(number=number, name=name, file=site[0], line=site[1], asked_at=now), future)
+        return kept
+
+    def ask_end(self, status: str, payload: bytes, now: int) -> Finish:
+        """The last command; whatever is still open is abandoned."""
+        for number in list(self.open):
+            self.abandon(number)
+        finish = Finish(number=self._number("finish", ""), status=status, payload=payload, asked_at=now)
+        self._asked.append(finish)
+        return finish
+
+    def settle(self, number: int) -> tuple[Command, Any]:
+        """An open command has its outcome: the command, and what to wake."""
+        return self.open.pop(number), self.targets.pop(number)
+
+    def abandon(self, number: int) -> None:
+        """The code no longer waits for this command; nothing happens if it is not open."""
+        command = self.open.pop(number, None)
+        if command is None:
+            return
+        self.targets.pop(number, None)
+        if isinstance(command, Receive):
+            self.mailbox.leave(command.name, number)
+        if number <= self._handed_out:  # else nobody outside has heard of it
+            self._abandoned.append(command)
+
+    def take(self) -> tuple[list[Command], list[Command]]:
+        """Asked and still open (or the end), and abandoned, since the last time, each in order."""
+        open_ = self.open
+        asked = [command for command in self._asked if command.number in open_ or isinstance(command, Finish)]
+        abandoned = self._abandoned
+        self._asked, self._abandoned, self._handed_out = [], [], self.issued
+        return asked, abandoned
+
+    def clear(self) -> None:
+        """Let go of everything that code could still be reached through."""
+        self.open.clear()
+        self.targets.clear()
+        self._asked.clear()
+        self._abandoned.clear()
