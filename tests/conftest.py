@@ -1,14 +1,15 @@
 """The server that all tests share, and a database of one's own for each worker process.
 
-The server is the embedded one, kept between runs in `.artifacts/pg` and shared by all workers and all runs of this
-checkout: each process holds a reference, so it stops with the last of them. ORQUESTRAX_TEST_DATABASE_URL names another
-server instead (say, PostgreSQL 15), as a user who may create databases.
+The server is the embedded one, kept between runs under `.artifacts` and shared by all workers and all runs of
+this checkout: each process holds a reference, so it stops with the last of them. ORQUESTRAX_TEST_DATABASE_URL
+names another server instead (say, PostgreSQL 15), as a user who may create databases.
 """
 
 from __future__ import annotations
 
 import asyncio
 import os
+import tempfile
 import threading
 from contextlib import suppress
 from dataclasses import dataclass
@@ -41,9 +42,17 @@ def server() -> Iterator[EmbeddedServer | ForeignServer]:
     if url := os.environ.get("ORQUESTRAX_TEST_DATABASE_URL"):
         yield ForeignServer(url)
         return
-    started = start_embedded(home=PROJECT / ".artifacts" / "pg", project=PROJECT)
+    started = start_embedded(home=_home(), project=PROJECT)
     yield started
     started.stop()
+
+
+def _home() -> Path:
+    """A directory of this user's own; beside the checkout where that belongs to somebody else."""
+    name = f"pg-{os.geteuid()}"
+    if os.access(PROJECT, os.W_OK):
+        return PROJECT / ".artifacts" / name
+    return Path(tempfile.gettempdir()) / f"orquestrax-tests-{name}"
 
 
 @pytest.fixture(scope="session")
@@ -92,7 +101,7 @@ def _lives(pid: int) -> bool:
 
 
 def _apart(work: Coroutine[None, None, None]) -> None:
-    """Run it in a thread with a loop of its own, so that the test's loop is not touched; hand its error on."""
+    """Run it in a thread with a loop of its own, so that the test's loop is not touched."""
     errors: list[BaseException] = []
 
     def run() -> None:

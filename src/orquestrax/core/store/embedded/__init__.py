@@ -1,106 +1,98 @@
-"""The embedded server: a real PostgreSQL, started by us and gone when nobody uses it any more."""
+"""The embedded server: a real PostgreSQL on the laptop, started by its first user and stopped with its last.
+
+`start_embedded` attaches to the server of a home directory, starting it if need be, and returns the address
+of one project's database. What it keeps to:
+
+- **One at a time.** Start and stop hold `start.lock`. The data directory is made elsewhere and renamed, so it
+  is there whole or not at all. fsync is on: this is somebody's data.
+- **Proof, not records.** A server is believed in only if its process lives, works in our data directory, and
+  its socket answers. So a stale `postmaster.pid`, a pid that belongs to another program by now, a zombie, a
+  socket that was removed and a server that hangs are healed by starting (anew); nobody has to delete a file.
+- **Counted by the kernel.** A user process holds a shared lock and a pipe, both of which end with the
+  process. The last one out stops the server; after `kill -9` the watchdog, which the end of the pipe wakes,
+  does.
+- **Closed to others.** No TCP. The socket lies in a directory of mode 0700, and that is the authentication.
+  As root the server runs as another user; users are never added, and permissions of what others made never
+  loosened.
+- **Nothing grows.** The watchdog and each start cut the log short.
+
+    binaries > copies      which PostgreSQL, and a copy where its user cannot reach it
+    account, layout        as whom, and where everything lies
+    cluster                the data directory: initdb, version, owner
+    sockets, wire          where the socket is, and whether it answers
+    postmaster, locks      the process and file locks; also for the watchdog, so standard library only
+    server > launch        attach or heal; start and wait until it is ready
+    reference, sharing     which processes use it, and who within one
+    watchdog               its end, when nobody could see to it
+
+It fails with `EmbeddedServerError`, one sentence that says what to do; then the reference is given back, and
+a server that nobody else uses is stopped. It works on one machine's own file system: a home that several
+machines or containers share is refused where it can be noticed.
+"""
 
 from __future__ import annotations
 
-import os
-import threading
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.parse import quote
 
+from orquestrax.base.errors import EmbeddedServerError
+
 from .cluster import SUPERUSER
-from .layout import Layout, database_name, default_home, prepare
-from .postmaster import locked, stop
-from .reference import Reference
-from .server import ensure_database, ensure_running
+from .layout import database_name, default_home, prepare
+from .sharing import take_share
+
+if TYPE_CHECKING:
+    from .sharing import Share
 
 __all__ = ["EmbeddedServer", "default_home", "start_embedded"]
 
 
-class _Hold:
-    """This process's reference to one server, and how many users in the process share it."""
-
-    def __init__(self, layout: Layout) -> None:
-        self.reference = Reference(layout)
-        self.users = 0
-
-
-_guard = threading.RLock()
-_holds: dict[Layout, _Hold] = {}
-
-
-class _Ticket:
-    """One user's share in the hold of its process; given back once, however often it is asked to."""
-
-    def __init__(self, layout: Layout) -> None:
-        self._layout: Layout | None = layout
-
-    def give_back(self) -> None:
-        with _guard:
-            layout, self._layout = self._layout, None
-            if layout is not None:
-                _leave(layout)
-
-
 @dataclass(frozen=True)
 class EmbeddedServer:
-    """A running embedded server and the database of one project on it."""
+    """A running embedded server, and the database of one project on it.
+
+    `host` is the directory of its Unix socket, `version` such as "18.1".
+    """
 
     host: str
     port: int
     user: str
     database: str
     version: str
-    _ticket: _Ticket | None = field(default=None, repr=False, compare=False)
+    _share: Share | None = field(default=None, repr=False, compare=False)
 
     @property
     def dsn(self) -> str:
+        """The address for asyncpg and psql alike."""
         return f"postgresql://{self.user}@/{self.database}?host={quote(self.host, safe='')}&port={self.port}"
 
     def stop(self) -> None:
-        """Let go of our reference; the last one out stops the server."""
-        if self._ticket is not None:
-            self._ticket.give_back()
+        """Let go of our reference; the last one out stops the server. Blocks for that; again is a no-op."""
+        if self._share is not None:
+            self._share.give_back()
 
 
 def start_embedded(*, home: Path | None = None, project: Path | None = None) -> EmbeddedServer:
-    """Attach to the embedded server of the home, starting it if need be, with a database for the project folder."""
-    with _guard:
+    """Attach to the embedded server of `home`, starting it if need be. Blocks: a second when all is new.
+
+    `home` is `default_home()` and `project` the working directory unless given; the project's database is
+    made on demand. Users within one process share one reference, so each calls this and its own `stop()`.
+    Calling again is cheap (milliseconds), and revives a server that died meanwhile. A forked child does not
+    inherit the reference.
+
+    Raises `EmbeddedServerError`.
+
+    >>> server = start_embedded()
+    >>> connection = await asyncpg.connect(server.dsn)
+    """
+    try:
         layout = prepare(home or default_home())
-        with locked(str(layout.start_lock)):
-            hold = _holds.get(layout) or _Hold(layout)
-            try:
-                server = ensure_running(layout)
-                hold.reference.watch()
-                database = database_name(project or Path.cwd())
-                version = ensure_database(server, database)
-            except BaseException:
-                if not hold.users and hold.reference.let_go():
-                    stop(str(layout.data))
-                raise
-            hold.users += 1
-            _holds[layout] = hold
-        return EmbeddedServer(server.socket_dir, server.port, SUPERUSER, database, version, _Ticket(layout))
-
-
-def _leave(layout: Layout) -> None:
-    hold = _holds[layout]
-    hold.users -= 1
-    if hold.users:
-        return
-    del _holds[layout]
-    with locked(str(layout.start_lock)):
-        if hold.reference.let_go():
-            stop(str(layout.data))
-
-
-def _forget() -> None:
-    """In a forked child: what the parent holds is not ours, and must not outlive the parent through us."""
-    global _guard  # noqa: PLW0603 - another thread may have held it when we were forked
-    _guard = threading.RLock()
-    for hold in _holds.values():
-        hold.reference.drop()
-    _holds.clear()
-
-
-os.register_at_fork(after_in_child=_forget)
+        database = database_name(project or Path.cwd())
+        share = take_share(layout, database)
+    except OSError as error:
+        what = f"{error.strerror}: {error.filename}" if error.filename else str(error)
+        raise EmbeddedServerError(f"the embedded server cannot be started ({what})") from error
+    running = share.running
+    return EmbeddedServer(str(running.socket_dir), running.port, SUPERUSER, database, running.version, share)

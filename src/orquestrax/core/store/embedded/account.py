@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import pwd
 import stat
+import subprocess
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -18,7 +19,7 @@ FALLBACKS = ("postgres", "nobody")
 
 @dataclass(frozen=True)
 class Account:
-    """A user of the operating system. `switch` tells whether we must become it, as only root can."""
+    """A user of the operating system; `switch` says that we are root and our children have to become it."""
 
     uid: int
     gid: int
@@ -26,25 +27,25 @@ class Account:
     switch: bool
 
     def spawn_options(self) -> dict[str, Any]:
-        """What to hand to `subprocess` so that a child runs as this user, in a place that everyone may enter."""
-        options: dict[str, Any] = {"cwd": "/", "umask": 0o077, "stdin": -3}
+        """What makes `subprocess` run a child as this user, in a directory that everybody may enter."""
+        options: dict[str, Any] = {"cwd": "/", "umask": 0o077, "stdin": subprocess.DEVNULL}
         if self.switch:
             options |= {"user": self.uid, "group": self.gid, "extra_groups": []}
         return options
 
     def own(self, path: Path) -> None:
-        """Give a directory that we just made to this user."""
+        """Give a directory of ours to this user."""
         if self.switch:
             os.chown(path, self.uid, self.gid)
 
     def may_enter(self, directory: Path) -> bool:
-        """Whether mode bits let this user reach the directory and enter it."""
+        """Whether this user can reach the directory and enter it, by the mode bits of the whole path."""
         if not self.switch:
             return os.access(directory, os.X_OK)
-        return all(self._has_x(place) for place in (directory, *directory.parents))
+        real = directory.resolve()
+        return all(self._may_pass(place.stat()) for place in (real, *real.parents))
 
-    def _has_x(self, directory: Path) -> bool:
-        found = directory.stat()
+    def _may_pass(self, found: os.stat_result) -> bool:
         if found.st_uid == self.uid:
             return bool(found.st_mode & stat.S_IXUSR)
         if found.st_gid == self.gid:
@@ -53,42 +54,53 @@ class Account:
 
 
 def choose_account(*places: Path) -> Account:
-    """The account for the server whose data lies, or will lie, in the first of these places that exists.
+    """The user that the server of these places (data, its directory, the home; those that exist) runs as.
 
-    Ourselves, unless we are root. As root: the owner of that place, the user named by ORQUESTRAX_PG_USER,
-    `postgres`, or `nobody`. Users are never added.
+    It is ourselves unless we are root. As root: the first of their owners that is not root, else the user
+    named by ORQUESTRAX_PG_USER, `postgres`, or `nobody`. Users are never added.
     """
     if os.geteuid() != 0:
         return _account(os.geteuid(), switch=False)
-    for place in places:
-        if place.exists() and (uid := place.stat().st_uid) != 0:
+    owners = [place.stat().st_uid for place in places if place.exists()]
+    for uid in owners:
+        if uid != 0:
             return _account(uid, switch=True)
     if configured := os.environ.get("ORQUESTRAX_PG_USER"):
         return _configured(configured)
-    for name in FALLBACKS:
-        try:
-            return _account(pwd.getpwnam(name).pw_uid, switch=True)
-        except KeyError:
-            continue
+    return _fallback()
+
+
+def _configured(name: str) -> Account:
+    uid = _uid(name)
+    if uid is None:
+        raise EmbeddedServerError(
+            f"ORQUESTRAX_PG_USER={name} names no user of this system: name one that exists"
+        )
+    if uid == 0:
+        raise EmbeddedServerError(f"ORQUESTRAX_PG_USER={name} is root, as whom PostgreSQL refuses to run")
+    return _account(uid, switch=True)
+
+
+def _fallback() -> Account:
+    for uid in map(_uid, FALLBACKS):
+        if uid:
+            return _account(uid, switch=True)
     raise EmbeddedServerError(
-        "PostgreSQL does not run as root, and there is neither a user postgres nor nobody: "
+        "PostgreSQL refuses to run as root, and this system has neither a user postgres nor nobody: "
         "name an existing user by ORQUESTRAX_PG_USER"
     )
 
 
-def _configured(name: str) -> Account:
+def _uid(name: str) -> int | None:
     try:
-        uid = pwd.getpwnam(name).pw_uid
+        return pwd.getpwnam(name).pw_uid
     except KeyError:
-        raise EmbeddedServerError(f"ORQUESTRAX_PG_USER={name} names no user of this system") from None
-    if uid == 0:
-        raise EmbeddedServerError(f"ORQUESTRAX_PG_USER={name} is root, as whom PostgreSQL does not run")
-    return _account(uid, switch=True)
+        return None
 
 
 def _account(uid: int, *, switch: bool) -> Account:
     try:
         entry = pwd.getpwuid(uid)
-    except KeyError:  # a container that runs as a bare number
+    except KeyError:  # containers may run as a bare number
         return Account(uid, uid if switch else os.getegid(), str(uid), switch)
     return Account(uid, entry.pw_gid, entry.pw_name, switch)

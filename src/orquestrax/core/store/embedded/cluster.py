@@ -1,4 +1,4 @@
-"""The data directory: made by initdb, and checked against the binaries that are to serve it."""
+"""The data directory: made by initdb, and checked before binaries are let at it."""
 
 from __future__ import annotations
 
@@ -12,71 +12,110 @@ from typing import TYPE_CHECKING
 
 from orquestrax.base.errors import EmbeddedServerError
 
+from .binaries import search
+
 if TYPE_CHECKING:
     from .binaries import Binaries
     from .layout import Layout
 
 SUPERUSER = "orquestrax"
-BUILTIN_LOCALE = 17  # the first version with a C.UTF-8 that is the same on every system
+BUILTIN_LOCALE = 17  # the first version that has a C.UTF-8 of its own, the same on every system
 KEPT = ("PATH", "TMPDIR", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH")
+UNFINISHED = "data.new-"
 
 
 def environment() -> dict[str, str]:
-    """What the server sees of our environment: no PG* variables that bend it, no secrets of the application."""
+    """What the server sees of our environment: no PG* variables that bend it, no secrets of the application.
+
+    TZ spares initdb the search for the name of the system's time zone.
+    """
     kept = {name: os.environ[name] for name in KEPT if name in os.environ}
     return kept | {"LC_ALL": "C", "TZ": "UTC"}
 
 
-def initialise(layout: Layout, binaries: Binaries) -> None:
-    """Make the data directory. It appears under its name only when it is complete."""
-    fresh = Path(tempfile.mkdtemp(prefix="data.new-", dir=layout.cluster))
+def ensure_data(layout: Layout, binaries: Binaries) -> None:
+    """Make the data directory unless there is one, and refuse one that these binaries cannot serve."""
+    for leftover in layout.cluster.glob(f"{UNFINISHED}*"):  # of a process that was killed in the middle
+        shutil.rmtree(leftover, ignore_errors=True)
+    if not layout.data.exists() or not any(layout.data.iterdir()):
+        _make_data(layout, binaries)
+    _check_version(layout, binaries)
+    _check_owner(layout)
+
+
+def _make_data(layout: Layout, binaries: Binaries) -> None:
+    """The directory appears under its name only when it is complete."""
+    fresh = Path(tempfile.mkdtemp(prefix=UNFINISHED, dir=layout.cluster))
     try:
         layout.account.own(fresh)
         _initdb(layout, binaries, fresh)
         fresh.rename(layout.data)
+        _sync(layout.cluster)
     finally:
         shutil.rmtree(fresh, ignore_errors=True)
 
 
 def _initdb(layout: Layout, binaries: Binaries, target: Path) -> None:
-    command = [
-        binaries.bindir / "initdb",
-        "-D",
-        target,
-        "-U",
-        SUPERUSER,
-        "--auth=trust",
-        "--encoding=UTF8",
-        "--locale=C",
-    ]
+    command = [str(binaries.bindir / "initdb"), "-D", str(target), "-U", SUPERUSER]
+    command += ["--auth=trust", "--encoding=UTF8", "--locale=C"]
     if binaries.major >= BUILTIN_LOCALE:
         command += ["--locale-provider=builtin", "--builtin-locale=C.UTF-8"]
     done = subprocess.run(  # noqa: S603
-        command, capture_output=True, text=True, errors="replace", check=False, env=environment(), **layout.account.spawn_options()
-    )  # fmt: skip
+        command,
+        capture_output=True,
+        text=True,
+        errors="replace",
+        check=False,
+        env=environment(),
+        **layout.account.spawn_options(),
+    )
     if done.returncode != 0:
         raise EmbeddedServerError(
-            f"initdb could not make the data directory {layout.data}: {useful_line(done.stderr or done.stdout)}"
+            f"initdb cannot make the data directory {layout.data}: {useful_line(done.stderr or done.stdout)}"
         )
 
 
-def check_version(layout: Layout, binaries: Binaries) -> None:
-    """Refuse a data directory of another major version: its files mean something else to these binaries."""
-    made_by = (layout.data / "PG_VERSION").read_text().strip()
-    if made_by != str(binaries.major):
+def _check_version(layout: Layout, binaries: Binaries) -> None:
+    """The files of another major version mean something else to these binaries."""
+    try:
+        made_by = (layout.data / "PG_VERSION").read_text().strip()
+    except FileNotFoundError:
         raise EmbeddedServerError(
-            f"the data directory {layout.data} was made by PostgreSQL {made_by}, but the binaries in "
-            f"{binaries.bindir} are {binaries.version}: to upgrade, set ORQUESTRAX_PG_BINDIR to a directory of "
-            f"PostgreSQL {made_by} binaries, start once more and dump the databases with its pg_dump, move the data "
-            "directory aside, unset the variable, and restore the dumps with psql"
+            f"{layout.data} is no data directory of PostgreSQL, for it has no PG_VERSION: move it aside"
+        ) from None
+    if made_by == str(binaries.major):
+        return
+    old = next((str(found.bindir) for found in search() if str(found.major) == made_by), None)
+    raise EmbeddedServerError(
+        f"the data directory {layout.data} was made by PostgreSQL {made_by}, but {binaries.bindir} is "
+        f"{binaries.version}: to upgrade, set ORQUESTRAX_PG_BINDIR to "
+        f"{old or f'a directory of PostgreSQL {made_by} binaries'}, dump the databases with pg_dump while "
+        "something runs, stop it, move the data directory aside, unset the variable, and restore the dumps"
+    )
+
+
+def _check_owner(layout: Layout) -> None:
+    owner = layout.data.stat().st_uid
+    if owner != layout.account.uid:
+        raise EmbeddedServerError(
+            f"the data directory {layout.data} belongs to uid {owner}, but its server would run as "
+            f"{layout.account.name} (uid {layout.account.uid}): chown -R {layout.account.uid} {layout.data}"
         )
+
+
+def _sync(directory: Path) -> None:
+    descriptor = os.open(directory, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def useful_line(output: str) -> str:
     """The line that says what went wrong, of all that initdb or the server wrote."""
     lines = [line.strip() for line in output.splitlines() if line.strip()]
-    for pattern in (r"\b(FATAL|PANIC):", r"\berror:", r"could not|[Cc]annot|No space"):
+    for pattern in (r"\b(PANIC|FATAL|error):\s+", r"(?i)(?=could not|cannot|no space)"):
         for line in lines:
-            if re.search(pattern, line):
-                return re.sub(r"^.*?\b(FATAL|PANIC|error):\s*", "", line)
-    return lines[-1] if lines else "it said nothing"
+            if found := re.search(pattern, line):
+                return line[found.end() :]
+    return lines[-1] if lines else "it gave no reason"

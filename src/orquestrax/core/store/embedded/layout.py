@@ -1,12 +1,15 @@
 """Where things lie.
 
-HOME/postgres/            the cluster directory
-    data/                 PGDATA, 0700, the server's user
-    run/                  the socket, 0700, the server's user (elsewhere if that path cannot hold a socket)
-    server.log            what the server says; server.log.1 is what it said before
-    start.lock            held, exclusively, over start and stop
-    users.lock            held, shared, by every process that uses the server
-    watchdog.pipe         its write end is held by every user, its read end by the watchdog
+    HOME/postgres/            the cluster directory
+        data/                 PGDATA: 0700, the server's user
+        run/                  the socket: 0700, the server's user; elsewhere if a socket cannot be here
+        server.log            what the server says; server.log.1 is what it said before
+        start.lock            held, exclusively, over start and stop
+        users.lock            held, shared, by every process that uses the server
+        watchdog.pipe         its write end is held by every user, its read end by the watchdog
+
+As root, with a home that is closed to the server's user, `HOME/postgres` is a link to a directory of its own
+under /var/lib/orquestrax: the permissions of what others made are left alone.
 """
 
 from __future__ import annotations
@@ -14,7 +17,6 @@ from __future__ import annotations
 import hashlib
 import os
 import re
-import sys
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,8 +25,6 @@ from orquestrax.base.errors import EmbeddedServerError
 
 from .account import Account, choose_account
 
-PORT = 5432  # nobody listens there: it is but a part of the socket's file name
-SOCKET_PATH_LIMIT = 103 if sys.platform == "darwin" else 107  # bytes
 ROOT_HOME = Path("/var/lib/orquestrax")
 
 
@@ -59,7 +59,8 @@ class Layout:
 def default_home() -> Path:
     """ORQUESTRAX_HOME, else `~/.local/share/orquestrax`, as root `/var/lib/orquestrax`."""
     if configured := os.environ.get("ORQUESTRAX_HOME"):
-        return Path(configured).expanduser().absolute()
+        # a home of an unknown ~user stays as it is written
+        return Path(os.path.expanduser(configured)).absolute()  # noqa: PTH111
     if os.geteuid() == 0:
         return ROOT_HOME
     try:
@@ -71,59 +72,71 @@ def default_home() -> Path:
 
 
 def prepare(home: Path) -> Layout:
-    """Make the directories of the home that are missing and choose the server's account."""
+    """Choose the account for the server of this home, and make the directories that are missing."""
     home = home.absolute()
     try:
-        home.mkdir(mode=0o755 if os.geteuid() == 0 else 0o700, parents=True, exist_ok=True)
-        cluster = home.resolve() / "postgres"
-        account = choose_account(cluster / "data", cluster, home)
-        cluster.mkdir(mode=0o711 if account.switch else 0o700, exist_ok=True)
+        make_home(home)
+        link = home / "postgres"
+        account = choose_account(link / "data", link, home)
+        if not link.exists():
+            _make_cluster(link, account)
     except OSError as error:
         raise EmbeddedServerError(
-            f"the embedded server's home {home} cannot be made: {error.strerror}; "
+            f"the home of the embedded server, {home}, cannot be used ({error.strerror}: {error.filename}): "
             "name a directory that you may write to by ORQUESTRAX_HOME"
         ) from error
-    return Layout(cluster, account)
+    return Layout(_checked(link.resolve(), account), account)
 
 
-def make_socket_dir(layout: Layout) -> Path:
-    """The 0700 directory of the socket: nobody but the server's user and root can connect."""
-    own = layout.cluster / "run"
-    path = own if holds_socket(own) else runtime_dir(layout.cluster)
+def make_home(directory: Path) -> None:
+    """Make the directory. What root makes here, other users may enter; what exists stays as it is."""
+    if os.geteuid() != 0:
+        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        return
+    for place in (*reversed(directory.parents), directory):
+        if not place.is_dir():
+            place.mkdir(exist_ok=True)
+            place.chmod(0o755)  # whatever root's umask says
+
+
+def _make_cluster(link: Path, account: Account) -> None:
+    if link.is_symlink():  # what it pointed to was removed
+        link.unlink()
+    if account.may_enter(link.parent):
+        link.mkdir(exist_ok=True)
+        _protect(link, account)
+        return
+    make_home(ROOT_HOME / "homes")
+    apart = Path(tempfile.mkdtemp(prefix=f"{slug(link.parent.name)}-", dir=ROOT_HOME / "homes"))
+    _protect(apart, account)
     try:
-        path.mkdir(mode=0o700)
-    except FileExistsError:
-        pass
-    else:
-        layout.account.own(path)
-    found = path.lstat()
-    if not path.is_dir() or path.is_symlink() or found.st_uid != layout.account.uid or found.st_mode & 0o077:
+        link.symlink_to(apart)
+    except FileExistsError:  # another process was faster
+        apart.rmdir()
+
+
+def _protect(cluster: Path, account: Account) -> None:
+    """Close the directory to others. In a home of root's the server's user may pass, but not write."""
+    if account.switch and cluster.parent.stat().st_uid == account.uid:
+        account.own(cluster)
+    cluster.chmod(0o700 if cluster.stat().st_uid == account.uid else 0o711)
+
+
+def _checked(cluster: Path, account: Account) -> Path:
+    if not account.may_enter(cluster):
         raise EmbeddedServerError(
-            f"the socket directory {path} must be a directory of mode 0700 of user {layout.account.name}: remove it"
+            f"the directory {cluster} is closed to the user {account.name}, as whom the server runs: "
+            "let that user enter it and those above it, or name another directory by ORQUESTRAX_HOME"
         )
-    return path
-
-
-def holds_socket(directory: Path) -> bool:
-    """Whether a socket in this directory has a path that every client can be told of.
-
-    The kernel limits its length, and clients split the path at commas, unquote it, or trim it.
-    """
-    path = os.fsencode(directory / f".s.PGSQL.{PORT}")
-    return len(path) <= SOCKET_PATH_LIMIT and re.fullmatch(rb"[A-Za-z0-9_./+-]+", path) is not None
-
-
-def runtime_dir(cluster: Path) -> Path:
-    """A directory for the socket of a cluster whose own path is too long or too odd for one."""
-    name = f"orquestrax-{hashlib.sha256(os.fsencode(cluster)).hexdigest()[:16]}"
-    for base in (os.environ.get("XDG_RUNTIME_DIR") if os.geteuid() else None, tempfile.gettempdir(), "/tmp"):  # noqa: S108
-        if base and os.path.isdir(base) and holds_socket(Path(base) / name):
-            return Path(base) / name
-    raise EmbeddedServerError(f"no temporary directory has a path short enough for the socket of {cluster}")
+    return cluster
 
 
 def database_name(project: Path) -> str:
     """The database of a project folder: its name, and a hash of its real path that keeps namesakes apart."""
     real = project.resolve()
-    folder = re.sub(r"[^a-z0-9]+", "_", real.name.lower()).strip("_")[:40]
-    return f"{folder or 'project'}_{hashlib.sha256(os.fsencode(real)).hexdigest()[:8]}"
+    return f"{slug(real.name)}_{hashlib.sha256(os.fsencode(real)).hexdigest()[:8]}"
+
+
+def slug(name: str) -> str:
+    """The name in lower-case letters, digits and underscores, at most 40 of them, at least one."""
+    return re.sub(r"[^a-z0-9]+", "_", name.lower())[:40].strip("_") or "project"

@@ -1,79 +1,63 @@
 """The watchdog: a small process that stops the server when its last user is gone, however it went.
 
-Every user process holds the write end of a named pipe and a shared lock. The kernel lets go of both when the process
-ends, also by `kill -9`. The end of the pipe wakes the watchdog, the lock tells it the truth: if it gets the lock for
-itself under the start lock, nobody is left.
+Every user process holds the write end of a named pipe and a shared lock, and the kernel lets go of both when
+the process ends, also by `kill -9`. The end of the pipe wakes the watchdog; the lock tells it the truth: if
+it gets that for itself, while it holds the start lock, nobody is left.
 
-It runs alone (see `BOOT` in reference.py), so it imports the standard library and its neighbour only. It belongs to
-a session of its own: Ctrl-C in the user's terminal does not reach it.
+It runs alone (see `BOOT` in reference.py), so it and its neighbours here import the standard library only. It
+has a session of its own, so Ctrl-C in the user's terminal does not reach it.
 """
 
 from __future__ import annotations
 
-import fcntl
 import os
 import select
+import time
+from pathlib import Path
 
-from .postmaster import locked, open_lock, stop
+from .locks import locked, nobody_holds
+from .postmaster import stop
 
-LOG_LIMIT = 4 * 2**20  # bytes; the log and one older part are kept
-LOG_CHECK = 60.0  # seconds
+LOG_LIMIT = 4 * 2**20  # bytes; one older part of the same size is kept
+LOG_CHECK = 60.0  # seconds between looks at the log
+RECHECK = 0.05  # seconds; a process that ends closes its descriptors one after the other
+PIPE = 0  # standard input
 
 
-def main(cluster: str) -> None:
-    """Watch over the cluster directory; standard input is the read end of the pipe."""
-    data, log = os.path.join(cluster, "data"), os.path.join(cluster, "server.log")
+def main(directory: str) -> None:
+    """Watch over the cluster directory until its server is stopped."""
+    cluster = Path(directory)
     while True:
-        wait_for_the_last(log)
-        with locked(os.path.join(cluster, "start.lock")):
-            if nobody_left(cluster):
-                stop(data)
-                os.close(0)  # before the lock is let go: the next user must not take us for a living watchdog
+        wait_for_last_user(cluster / "server.log")
+        with locked(cluster / "start.lock"):
+            if nobody_holds(cluster / "users.lock"):
+                stop(cluster / "data")
+                os.close(PIPE)  # before the lock: the next user must not take us for its watchdog
                 return
-        wait_for_lock(cluster)
+        time.sleep(RECHECK)
 
 
-def wait_for_the_last(log: str) -> None:
-    """Return when no process holds the pipe open any more; meanwhile keep the log short."""
+def wait_for_last_user(log: Path, check: float = LOG_CHECK) -> None:
+    """Return when no process holds the pipe open any more; until then, keep the log short."""
     while True:
-        ready, _, _ = select.select([0], [], [], LOG_CHECK)
-        if ready and not os.read(0, 4096):
+        ready, _, _ = select.select([PIPE], [], [], check)
+        if ready and not os.read(PIPE, 4096):
             return
         rotate(log)
 
 
-def nobody_left(cluster: str) -> bool:
-    users = open_lock(os.path.join(cluster, "users.lock"))
-    try:
-        fcntl.flock(users, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        return True
-    except BlockingIOError:
-        return False
-    finally:
-        os.close(users)
+def rotate(log: Path, limit: int = LOG_LIMIT) -> None:
+    """Move a log that is over the limit to `<log>.1`, its newest part if need be, and empty it.
 
-
-def wait_for_lock(cluster: str) -> None:
-    """Sleep while there are users that hold the lock but not the pipe, so that we never spin."""
-    users = open_lock(os.path.join(cluster, "users.lock"))
-    try:
-        fcntl.flock(users, fcntl.LOCK_EX)
-    finally:
-        os.close(users)
-
-
-def rotate(log: str, limit: int = LOG_LIMIT) -> None:
-    """Move what a log over the limit holds to `<log>.1` and empty it.
-
-    It is copied and truncated, never renamed: the server appends to the open file and cannot be told of another.
+    It is copied and truncated, not renamed: the server has it open and cannot be told of another. A failure
+    (disk full, directory removed) is no reason to stop watching.
     """
     try:
-        size = os.path.getsize(log)
-        if size <= limit:
+        if log.stat().st_size <= limit:
             return
-        with open(log, "r+b") as source, open(f"{log}.1", "wb") as target:
-            source.seek(max(0, size - limit))
-            target.write(source.read(limit))
+        with log.open("r+b") as source:
+            source.seek(-limit, os.SEEK_END)
+            log.with_name(f"{log.name}.1").write_bytes(source.read(limit))
             source.truncate(0)
     except OSError:
-        return  # a log that cannot be rotated (disk full, directory removed) is no reason to stop watching
+        return

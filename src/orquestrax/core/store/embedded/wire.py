@@ -1,7 +1,7 @@
 """Just enough of PostgreSQL's protocol to ask a server on a Unix socket whether it is there.
 
-asyncpg cannot be used here: the launcher blocks, also within a running event loop, and psql would cost ten times as
-long. Trust authentication and simple queries are all there is, for the socket's directory is what keeps others out.
+The launcher blocks, also within a running event loop, so asyncpg is no choice, and psql takes ten times as
+long. There is no authentication but trust: the socket's directory is what keeps others out.
 """
 
 from __future__ import annotations
@@ -11,10 +11,13 @@ import struct
 from typing import TYPE_CHECKING, Self
 
 if TYPE_CHECKING:
+    from pathlib import Path
     from types import TracebackType
 
+ANSWER_DEADLINE = 30.0  # seconds for one answer
 PROTOCOL = 196608  # 3.0
-UNKNOWN_DATABASE, STARTING_UP = "3D000", "57P03"
+UNKNOWN_DATABASE = "3D000"
+NOT_NOW = frozenset({"57P01", "57P02", "57P03"})  # it starts, stops, or starts its servers anew after a crash
 
 
 class Refused(Exception):  # noqa: N818 - an answer, for the launcher to act upon
@@ -29,14 +32,14 @@ class Session:
     """One connection. Raises `Refused` for an error of the server, `OSError` if nobody answers in time."""
 
     def __init__(
-        self, socket_dir: str, port: int, *, user: str, database: str, seconds: float = 30.0
+        self, socket_dir: Path, port: int, *, user: str, database: str, seconds: float = 30.0
     ) -> None:
         self.parameters: dict[str, str] = {}
         self._socket = socket.socket(socket.AF_UNIX)
         self._reader = self._socket.makefile("rb")
         try:
             self._socket.settimeout(seconds)
-            self._socket.connect(f"{socket_dir}/.s.PGSQL.{port}")
+            self._socket.connect(str(socket_dir / f".s.PGSQL.{port}"))
             self._send(b"", struct.pack("!i", PROTOCOL) + _strings("user", user, "database", database, ""))
             self._until_ready()
         except BaseException:
@@ -77,9 +80,9 @@ class Session:
         self._socket.sendall(kind + struct.pack("!i", len(body) + 4) + body)
 
     def _until_ready(self) -> None:
-        """Read messages up to `ReadyForQuery`; an error ends the log-in at once, a query after that message."""
-        error: Refused | None = None
+        """Read messages up to `ReadyForQuery`. An error ends the log-in at once, a query only with that."""
         logged_in = bool(self.parameters)
+        error: Refused | None = None
         while True:
             kind, body = self._receive()
             if kind == b"S":
