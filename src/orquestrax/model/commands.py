@@ -12,8 +12,13 @@ from orquestrax.model.options import StepOptions
 class StepSpec(Protocol):
     """What a command knows of its step: the declaration itself, seen from below."""
 
-    name: str
-    options: StepOptions
+    @property
+    def name(self) -> str:
+        """How the step is known in histories."""
+
+    @property
+    def options(self) -> StepOptions:
+        """How it is run."""
 
     def decode_result(self, raw: bytes | str) -> Any:
         """The value that the workflow sees."""

@@ -1,0 +1,111 @@
+"""A handle to an instance: its result, status and history, and the messages one can send it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from uuid import UUID, uuid4
+
+import msgspec
+
+from orquestrax.base.codec import ANY, Codec
+from orquestrax.base.errors import (
+    InvalidInput,
+    NotFound,
+    OrquestraxError,
+    WorkflowCancelled,
+    WorkflowFailed,
+    WorkflowTerminated,
+)
+from orquestrax.client.views import Ending, HistoryEvent, RunStatus
+from orquestrax.core.store.clientverbs import Order
+
+if TYPE_CHECKING:
+    from orquestrax.client.client import Client
+
+R = TypeVar("R")
+MAX_NAME = 255
+
+
+class Run(Generic[R]):
+    """An instance, as somebody outside of it sees it. Made by `client.start` and `client.get`."""
+
+    def __init__(self, client: Client, key: UUID, id_: str, definition: str, decode: Callable[[bytes | str], Any]) -> None:
+        self._client, self._decode = client, decode
+        self.key, self.id, self.definition = key, id_, definition
+
+    def __repr__(self) -> str:
+        return f"<run {self.id} of {self.definition}>"
+
+    async def result(self, timeout: float | None = None) -> R:  # noqa: ASYNC109 - the public name
+        """Wait for the end and return what the workflow returned.
+
+        Raises WorkflowFailed, WorkflowCancelled, WorkflowTerminated; TimeoutError after `timeout` seconds, which
+        leaves the instance alone.
+        """
+        async with asyncio.timeout(timeout):
+            ending = await self._client.wait_ended(self.key)
+        result: R = self._conclude(ending)
+        return result
+
+    async def status(self) -> RunStatus:
+        """How it stands now. Raises NotFound if it is not there any more."""
+        return RunStatus.of(await self._client.view(self.id))
+
+    async def history(self) -> list[HistoryEvent]:
+        """Everything that has happened to it; the first event, seq 0, is its start."""
+        return await self._client.history(self.id)
+
+    async def signal(self, name: str, value: Any = None, *, message_id: str | None = None) -> None:
+        """Send a signal; `message_id` makes sending it again harmless.
+
+        Raises InstanceEnded if the instance has ended, PayloadError if the value cannot be encoded.
+        """
+        if not name or len(name) > MAX_NAME or "\0" in name:
+            raise InvalidInput(f"a signal's name is text of 1 to {MAX_NAME} characters: {name[:40]!r}")
+        await self._send("signal", name, ANY.encode(value), message_id)
+
+    async def cancel(self, reason: str = "", *, message_id: str | None = None) -> None:
+        """Ask it to end: its code gets a CancelledError where it waits, and may clean up."""
+        await self._send("cancel", "", ANY.encode(reason), message_id)
+
+    async def terminate(self, reason: str = "", *, message_id: str | None = None) -> None:
+        """End it at once: none of its code runs any more."""
+        await self._send("terminate", "", ANY.encode(reason), message_id)
+
+    async def _send(self, kind: str, name: str, payload: bytes, message_id: str | None) -> None:
+        message = message_id or str(uuid4())
+        await self._client.send(Order(instance=self.key, kind=kind, name=name, message=message, payload=payload))
+
+    def _conclude(self, ending: Ending) -> Any:
+        if ending.status == "completed":
+            return self._decode(ending.result or b"null")
+        if ending.status == "cancelled":
+            raise WorkflowCancelled(f"{self.id} was cancelled")
+        if ending.status == "terminated":
+            raise WorkflowTerminated(f"{self.id} was terminated")
+        raise failure(self.id, ending.error)
+
+
+def failure(id_: str, error: bytes | str | None) -> OrquestraxError:
+    """The stored error of a failed instance as an exception."""
+    stored = msgspec.json.decode(error) if error else {}
+    kind, message = stored.get("type", ""), stored.get("message", "")
+    cause = failure(id_, msgspec.json.encode(stored["cause"])) if stored.get("cause") else None
+    text = f"{id_} failed: {kind}: {message}" if kind else f"{id_} failed"
+    return WorkflowFailed(text, type=kind, traceback=stored.get("traceback", ""), cause=cause)
+
+
+def decoder_of(workflow: Any) -> Callable[[bytes | str], Any]:
+    """How to decode the result of a workflow; without one, plain JSON."""
+    if workflow is None:
+        return ANY.decode
+    codec: Codec = workflow.signature.result
+    return codec.decode
+
+
+def not_found(id_: str) -> NotFound:
+    """The error for an id that nothing has."""
+    return NotFound(f"there is no instance with the id {id_!r}: `orquestrax list` shows what there is")
+

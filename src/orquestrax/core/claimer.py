@@ -1,0 +1,151 @@
+"""The claimer: takes what is due for this node, and reads its mail.
+
+It looks when a hint says so and every `poll` seconds anyway: the poll is the truth. Claims follow free capacity, and
+a part of it is kept for lane 0 (what was already under way), so that a backlog of starts never delays a timer.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Sequence
+from typing import Final
+
+import asyncpg
+
+from orquestrax.base.clock import DatabaseClock
+from orquestrax.base.errors import Fenced, OrquestraxError
+from orquestrax.core.orchestrator import Orchestrator
+from orquestrax.core.store.database import CONNECTION_LOST
+from orquestrax.core.store.nodeverbs import NodeStore
+from orquestrax.model.rows import History, InstanceRow
+
+log = logging.getLogger(__name__)
+BATCH: Final = 200  # instances in one claim: replay is bounded, so that a node cannot drown
+RESERVE: Final = 0.1  # of the capacity, for lane 0
+RECONCILE: Final = 30.0
+TROUBLE: Final = (*CONNECTION_LOST, OrquestraxError, TimeoutError, asyncpg.PostgresError)
+
+
+class Claimer:
+    """Two loops over one store: due instances, and mail."""
+
+    def __init__(
+        self,
+        store: NodeStore,
+        orchestrator: Orchestrator,
+        clock: DatabaseClock,
+        definitions: Sequence[str],
+        *,
+        capacity: int = 10_000,
+        poll: float = 1.0,
+        on_fenced: Callable[[], None],
+    ) -> None:
+        self._store, self._orchestrator, self._clock = store, orchestrator, clock
+        self._definitions, self._capacity, self._poll = list(definitions), capacity, poll
+        self._on_fenced = on_fenced
+        self._due, self._mail = asyncio.Event(), asyncio.Event()
+        self._reconcile_at = 0.0
+        self._stopping = False
+        self._tasks: list[asyncio.Task[None]] = []
+
+    def start(self) -> None:
+        """Begin to look."""
+        loop = asyncio.get_running_loop()
+        self._reconcile_at = loop.time() + RECONCILE
+        for round_, event in ((self._claim_round, self._due), (self._mail_round, self._mail)):
+            self._tasks.append(asyncio.create_task(self._repeat(round_, event), name=round_.__name__.strip("_")))
+
+    def look_for_work(self) -> None:
+        """A hint: something became due."""
+        self._due.set()
+
+    def look_for_mail(self) -> None:
+        """A hint: there is mail."""
+        self._mail.set()
+
+    def reconcile_soon(self) -> None:
+        """Something of mine is not in memory: compare soon."""
+        self._reconcile_at = min(self._reconcile_at, asyncio.get_running_loop().time() + 1.0)
+
+    @property
+    def free(self) -> int:
+        """How many more instances fit into memory."""
+        return max(0, self._capacity - len(self._orchestrator.executions))
+
+    async def stop(self) -> None:
+        """Finish the rounds under way; a write is never cancelled."""
+        self._stopping = True
+        self._due.set()
+        self._mail.set()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    def abandon(self) -> None:
+        """Cut everything at once."""
+        self._stopping = True
+        for task in self._tasks:
+            task.cancel()
+
+    async def _repeat(self, round_: Callable[[], object], event: asyncio.Event) -> None:
+        while not self._stopping:
+            event.clear()
+            try:
+                await round_()  # type: ignore[misc]
+            except Fenced:
+                self._on_fenced()
+                return
+            except TROUBLE as error:
+                log.warning("%s", error)
+                self.reconcile_soon()
+            try:
+                async with asyncio.timeout(self._poll):
+                    await event.wait()
+            except TimeoutError:
+                continue
+
+    async def _claim_round(self) -> None:
+        await self._take(await self._store.claim_orders(BATCH))
+        while not self._stopping:
+            taken = 0
+            for lane, kept in ((0, 0), (1, int(self._capacity * RESERVE))):
+                room = min(BATCH, self.free - kept)
+                if room > 0:
+                    rows = await self._store.claim_due(self._definitions, lane, room)
+                    await self._take(rows)
+                    taken += len(rows)
+            if taken < BATCH:
+                break
+        if asyncio.get_running_loop().time() >= self._reconcile_at:
+            await self._reconcile()
+
+    async def _mail_round(self) -> None:
+        messages, now = await self._store.mail()
+        if now is not None:
+            self._clock.observe(now)
+        if messages:
+            asyncio.get_running_loop().call_soon(self._orchestrator.mail, messages)
+
+    async def _reconcile(self) -> None:
+        """Every row that says it is mine and is not in memory comes back into it."""
+        self._reconcile_at = asyncio.get_running_loop().time() + RECONCILE
+        with self._orchestrator.watching() as moved:
+            rows = await self._store.owned()
+            missing = [row for row in rows if row.key not in moved and row.key not in self._orchestrator.executions]
+            await self._take(missing[: self.free])
+
+    async def _take(self, rows: list[InstanceRow]) -> None:
+        """Read the histories of what was claimed and hand both over, outside of this Task."""
+        if not rows:
+            return
+        histories = await self._store.histories([row.key for row in rows])
+        adopted = asyncio.get_running_loop().create_future()
+        asyncio.get_running_loop().call_soon(self._adopt, rows, histories, adopted)
+        await adopted
+
+    def _adopt(
+        self, rows: list[InstanceRow], histories: dict[object, History], adopted: asyncio.Future[None]
+    ) -> None:
+        for row in rows:
+            self._orchestrator.adopt(row, histories[row.key])
+        if not adopted.done():
+            adopted.set_result(None)

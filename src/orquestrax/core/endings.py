@@ -1,0 +1,86 @@
+"""The last writes of an instance: its end, an end without running code, and the block that waits for fitting code."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import msgspec
+
+from orquestrax.base.errors import NonDeterminism
+from orquestrax.core.execution import Execution
+from orquestrax.model import events
+from orquestrax.model.events import Event
+from orquestrax.model.rows import History, InstanceRow, Message, NewInstance, RowChange, Verdict, Write
+
+Done = Callable[[Write, Verdict], Any]
+
+
+def ended(execution: Execution, now: int, done: Done, *, start: NewInstance | None = None) -> Write:
+    """The terminal event and the row that agrees with it, behind whatever is still to be written."""
+    finish, order = execution.finish, execution.terminated_by
+    status = finish.status if finish is not None else events.TERMINATED
+    payload = finish.payload if finish is not None else None
+    at = max(execution.last_at, now)
+    data = events.Ended(
+        node=execution.node,
+        result=events.raw(payload) if payload is not None and status == events.COMPLETED else None,
+        error=events.raw(payload) if payload is not None and status != events.COMPLETED else None,
+        reason=reason_of(order),
+        unhandled=unhandled(execution.leftovers),
+    )
+    replay = execution.replay
+    terminal = Event(execution.seq + 1, status, at, replay.issued, replay.trail, events.encode(data))
+    change = RowChange(
+        status=status,
+        release=True,
+        ended_at=at,
+        result=payload if status == events.COMPLETED else None,
+        error=payload if status != events.COMPLETED else None,
+    )
+    write = execution.write(change, done, start=start)
+    write.events = [*write.events, terminal]
+    return write
+
+
+def unrun(row: InstanceRow, history: History, type_: str, *, node: str, now: int, done: Done) -> Write:
+    """The end of an instance whose code is not run: terminated without an owner, or cancelled before it began."""
+    last = history.events[-1] if history.events else Event(0, "", row.started_at, 0, 0, b"")
+    order = next((m for m in history.messages if m.kind in ("terminate", "cancel")), None)
+    others = [message for message in history.messages if message is not order]
+    data = events.Ended(node=node, reason=reason_of(order), unhandled=unhandled(others))
+    at = max(last.at, now)
+    terminal = Event(last.seq + 1, type_, at, last.issued, last.trail, events.encode(data))
+    return Write(
+        key=row.key,
+        read_mail=max([row.mail, *(message.number for message in history.messages)]),
+        done=done,
+        events=[terminal],
+        change=RowChange(status=type_, release=True, ended_at=at),
+    )
+
+
+def blocked(row: InstanceRow, history: History, error: Exception, *, digest: str, done: Done) -> Write:
+    """The park of an instance that the code here cannot continue; `digest` is that of the code that failed."""
+    sides = events.Blocked(message=str(error), recorded="", asked="")
+    if isinstance(error, NonDeterminism):
+        sides = events.Blocked(str(error), error.recorded, error.asked, error.file, error.line)
+    change = RowChange(status="blocked", release=True, blocked_by=digest, blocked=msgspec.json.encode(sides))
+    read = max([row.mail, *(message.number for message in history.messages)])
+    return Write(key=row.key, read_mail=read, done=done, change=change)
+
+
+def unhandled(messages: Iterable[Message]) -> list[events.Unhandled]:
+    """Messages that no code took, as the terminal event lists them."""
+    return [
+        events.Unhandled(m.kind, m.name, m.message, None if m.payload is None else events.raw(m.payload))
+        for m in messages
+    ]
+
+
+def reason_of(order: Message | None) -> str:
+    """The reason that the sender of a cancel or terminate gave."""
+    if order is None or order.payload is None:
+        return ""
+    reason = msgspec.json.decode(order.payload)
+    return reason if isinstance(reason, str) else ""

@@ -1,0 +1,176 @@
+"""One instance in this node's memory: its replay, and how far its history and mail have got.
+
+An execution turns what happens (an outcome, a timer, a message) into events, feeds them one at a time to the
+workflow's code, and gathers what one turn must write. It touches neither the database nor any step body.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Final
+from uuid import UUID
+
+import msgspec
+
+from orquestrax.define.workflow import Workflow
+from orquestrax.model import events
+from orquestrax.model.commands import Command, Finish, Receive, RunStep, StartTimer
+from orquestrax.model.events import Event
+from orquestrax.model.rows import Message, NewInstance, RowChange, Verdict, Write
+from orquestrax.replay.instance import Replay
+
+SOON: Final = 1_000_000  # microseconds: a shorter timer is not worth the status `waiting`
+_ENCODE: Final = msgspec.json.Encoder().encode
+
+
+@dataclass(slots=True)
+class RetryAt:
+    """A step's next attempt: when it is due, its number, and when the first one began."""
+
+    due: int
+    attempt: int
+    first_at: int
+
+
+@dataclass(slots=True)
+class Effects:
+    """What a turn wants done in the world once it is committed: commands to act on, bodies to stop."""
+
+    act: list[Command] = field(default_factory=list)
+    stop: list[RunStep] = field(default_factory=list)
+
+
+@dataclass(slots=True, kw_only=True)
+class Execution:
+    """An instance that this node owns.
+
+    seq        the last event applied (committed or on its way to the journal)
+    read_mail  the highest number of a message that has been read
+    status     the row's status as the last write of it says
+    retries    steps that wait for another attempt, by command
+    ended      no code of it runs any more; what is left to do is to write the terminal event
+    releasing  a write that gives up the row is on its way: no timer may act until its verdict
+    """
+
+    key: UUID
+    id: str
+    workflow: Workflow
+    replay: Replay
+    node: str
+    status: str = "running"
+    seq: int = 0
+    read_mail: int = 0
+    last_at: int = 0
+    waits: bytes | None = None
+    seen: set[str] = field(default_factory=set)
+    retries: dict[int, RetryAt] = field(default_factory=dict)
+    leftovers: list[Message] = field(default_factory=list)
+    pending: list[Event] = field(default_factory=list)
+    consumed: list[int] = field(default_factory=list)
+    terminated_by: Message | None = None
+    finish: Finish | None = None
+    ended: bool = False
+    releasing: bool = False
+    evicted: bool = False
+
+    def restore(self, history: list[Event]) -> None:
+        """Replay stored events from the start. Raises NonDeterminism where the code does not fit them."""
+        self.replay.replaying = True
+        self.replay.start()
+        for event in history:
+            self.replay.apply(event)
+            self.seq, self.last_at = event.seq, event.at
+            self._remember(event)
+        self.replay.replaying = False
+        self.finish = self.replay.take().finish
+
+    def _remember(self, event: Event) -> None:
+        """What a successor needs of an event beside its effect on the code."""
+        if event.type in (events.SIGNAL, events.CANCEL):
+            received: events.MessageReceived = events.decode(event)
+            self.seen.add(received.message)
+            self.read_mail = max(self.read_mail, received.number)
+        elif event.type == events.STEP_RETRYING:
+            retrying: events.StepRetrying = events.decode(event)
+            self.retries[retrying.command] = RetryAt(retrying.due, retrying.attempt + 1, retrying.first_at)
+
+    def happened(self, type_: str, data: msgspec.Struct, now: int) -> None:
+        """Apply one event; it joins those that the next write carries. No two events go back in time."""
+        self.last_at = max(self.last_at, now)
+        self.seq += 1
+        replay = self.replay
+        event = Event(self.seq, type_, self.last_at, replay.issued, replay.trail, events.encode(data))
+        self.pending.append(event)
+        if not self.ended:
+            replay.apply(event)
+
+    def turn(self, now: int) -> Effects:
+        """What the code asked for since the last turn, and which steps it stopped waiting for."""
+        turn = self.replay.take()
+        stopped = [command for command in turn.abandoned if isinstance(command, RunStep)]
+        for command in stopped:
+            self.retries.pop(command.number, None)
+            self.happened(events.STEP_CANCELLED, events.StepCancelled(command.number, command.name), now)
+        self.finish = turn.finish or self.finish
+        return Effects(turn.commands, stopped)
+
+    def receive(self, message: Message, now: int) -> None:
+        """A signal or a cancel becomes history."""
+        payload = None if message.payload is None else events.raw(message.payload)
+        received = events.MessageReceived(message.number, message.message, message.name, payload)
+        self.happened(events.SIGNAL if message.kind == "signal" else events.CANCEL, received, now)
+
+    def write(
+        self, change: RowChange | None, done: Callable[[Write, Verdict], None], *, start: NewInstance | None = None
+    ) -> Write:
+        """Everything that has happened since the last write, as the next one."""
+        written, consumed = self.pending, self.consumed
+        self.pending, self.consumed = [], []
+        self.releasing = self.releasing or (change is not None and change.release)
+        return Write(
+            key=self.key,
+            read_mail=self.read_mail,
+            done=done,
+            start=start,
+            started_at=self.replay.identity.started_at,
+            events=written,
+            change=change,
+            consumed=consumed,
+        )
+
+    def take_back(self, write: Write) -> None:
+        """An end met new mail and was not written: all of it but the terminal event is still to be written."""
+        self.pending, self.consumed = write.events[:-1] + self.pending, write.consumed + self.consumed
+
+    def change(self, now: int, park_after: int) -> RowChange | None:
+        """How the row must change after this turn, if at all: waiting, parked, or running again."""
+        if not self._idle():
+            return self._row("running", None)
+        dues = [command.due for command in self.replay.open.values() if isinstance(command, StartTimer)]
+        dues += [retry.due for retry in self.retries.values()]
+        earliest = min(dues, default=None)
+        if earliest is not None and earliest <= now + SOON:
+            return self._row("running", None)
+        if earliest is None or earliest > now + park_after:
+            return RowChange(status="waiting", waits=self._waits(), release=True, wake_at=earliest)
+        return self._row("waiting", self._waits())
+
+    def _idle(self) -> bool:
+        """Whether no body of it runs or is about to: only timers, signals and late retries are left."""
+        return all(
+            isinstance(command, StartTimer | Receive) or command.number in self.retries
+            for command in self.replay.open.values()
+        )
+
+    def _row(self, status: str, waits: bytes | None) -> RowChange | None:
+        if status == self.status and (status == "running" or waits == self.waits):
+            return None
+        return RowChange(status=status, waits=waits)
+
+    def _waits(self) -> bytes:
+        return _ENCODE(self.replay.waits())
+
+    def wrote(self, change: RowChange) -> None:
+        """Remember what the row says from now on."""
+        self.status, self.waits = change.status, change.waits

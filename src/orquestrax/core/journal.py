@@ -1,0 +1,247 @@
+"""The journal: group commit.
+
+Turns of thousands of instances gather here and are written in batches, one transaction each. An idle journal writes
+the first turn at once; a busy one writes next what gathered during the last write. A few lanes, each with a held
+connection and a queue of its own, share the instances by key, so there are never two batches of one instance at once.
+
+How it fails: what the database refuses is rolled back, halved and sent again, until the offender stands alone and
+gets the verdict FAULT; the others never notice. When a connection dies or overruns its deadline the outcome is
+unknown: the lane takes the node's own fence exclusively, so that an old backend that may still be about to commit
+has ended, reads what is there, and goes on from that. It never guesses and never writes blindly again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import Callable, Sequence
+from typing import Final
+from uuid import UUID
+
+import asyncpg
+
+from orquestrax.base.errors import Fenced, OrquestraxError
+from orquestrax.core.store.batch import BatchWriter, Miscount
+from orquestrax.core.store.database import Address, connect, within
+from orquestrax.core.store.fence import Fence, RolledBack, commit
+from orquestrax.core.store.statements import quoted_schema, statement
+from orquestrax.model.rows import Verdict, Write
+
+log = logging.getLogger(__name__)
+BATCH_ROWS: Final = 500
+RECONNECT: Final = 0.25  # seconds between attempts to reach the database again
+
+
+class Journal:
+    """Takes writes in order per instance, and tells each one's verdict after the commit."""
+
+    def __init__(self, address: Address, fence: Fence, *, lanes: int = 2, on_fenced: Callable[[], None]) -> None:
+        self._lanes = [Lane(address, fence, f"journal {n}", on_fenced) for n in range(lanes)]
+
+    async def start(self) -> None:
+        """Open the connections and begin to write."""
+        await asyncio.gather(*(lane.start() for lane in self._lanes))
+
+    def submit(self, write: Write) -> None:
+        """Queue a write; `write.done(write, verdict)` is called from a plain callback of the loop."""
+        self._lanes[write.key.int % len(self._lanes)].submit(write)
+
+    async def stop(self) -> None:
+        """Write what is queued, then let go of the connections."""
+        await asyncio.gather(*(lane.stop() for lane in self._lanes))
+
+    def abandon(self) -> None:
+        """Cut everything at once, as a crash would: nothing more is written or told."""
+        for lane in self._lanes:
+            lane.abandon()
+
+    @property
+    def commits(self) -> int:
+        """Transactions committed so far."""
+        return sum(lane.commits for lane in self._lanes)
+
+    @property
+    def backlog(self) -> int:
+        """Writes that wait for their batch."""
+        return sum(len(lane.queue) for lane in self._lanes)
+
+
+class Lane:
+    """One connection, one queue, one batch at a time."""
+
+    def __init__(self, address: Address, fence: Fence, name: str, on_fenced: Callable[[], None]) -> None:
+        self.address, self.fence, self.name = address, fence, name
+        self.queue: deque[Write] = deque()
+        self.commits = 0
+        self._on_fenced = on_fenced
+        self._wake = asyncio.Event()
+        self._stopping = False
+        self._writer: BatchWriter | None = None
+        self._task: asyncio.Task[None] | None = None
+
+    async def start(self) -> None:
+        self._writer = await self._connect()
+        self._task = asyncio.create_task(self._run(), name=self.name)
+
+    def submit(self, write: Write) -> None:
+        self.queue.append(write)
+        self._wake.set()
+
+    async def stop(self) -> None:
+        self._stopping = True
+        self._wake.set()
+        if self._task is not None:
+            await self._task
+        self._drop_connection()
+
+    def abandon(self) -> None:
+        self._stopping = True
+        self.queue.clear()
+        if self._task is not None:
+            self._task.cancel()
+        self._drop_connection()
+
+    async def _run(self) -> None:
+        while True:
+            if not self.queue:
+                if self._stopping:
+                    return
+                self._wake.clear()
+                await self._wake.wait()
+                continue
+            try:
+                await self._settle(self._collect())
+            except Fenced:
+                self.queue.clear()
+                self._on_fenced()
+                return
+
+    def _collect(self) -> list[Write]:
+        """The next batch: in order, bounded, and nothing behind a start or a change of the same instance."""
+        batch: list[Write] = []
+        rows, closed = 0, set[UUID]()
+        later: list[Write] = []
+        while self.queue and rows < BATCH_ROWS:
+            write = self.queue.popleft()
+            if write.key in closed:
+                later.append(write)
+                continue
+            batch.append(write)
+            rows += write.size
+            if write.change is not None or write.start is not None:
+                closed.add(write.key)
+        self.queue.extendleft(reversed(later))
+        return batch
+
+    async def _settle(self, batch: list[Write]) -> None:
+        """Write the batch to a definite end, and tell each write what became of it."""
+        try:
+            verdicts = await self._write(batch)
+        except (asyncpg.PostgresError, asyncpg.DataError, Miscount, RolledBack) as error:
+            if await self._rolled_back():
+                await self._halve(batch, error)
+            else:
+                await self._settle_unknown(batch, error)
+        except Fenced:
+            raise
+        except Exception as error:  # noqa: BLE001 - whatever it was, the outcome is unknown and gets resolved
+            await self._settle_unknown(batch, error)
+        else:
+            self.commits += 1
+            self._tell(batch, verdicts)
+
+    async def _write(self, batch: list[Write]) -> list[Verdict]:
+        if self._writer is None:
+            self._writer = await self._reach_database()
+        return await within(self._writer.connection, self._writer.write(batch), self.address.deadline)
+
+    async def _rolled_back(self) -> bool:
+        """Whether the failed transaction is certainly undone: the connection lives and says ROLLBACK."""
+        if self._writer is None or self._writer.connection.is_closed():
+            return False
+        try:
+            return bool(await self._writer.connection.execute("rollback") == "ROLLBACK")
+        except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
+            return False
+
+    async def _halve(self, batch: list[Write], error: Exception) -> None:
+        """Isolate the offender, so that one bad instance never stalls the others."""
+        if len(batch) == 1:
+            log.error("the database refuses a turn of instance %s: %s", batch[0].key, error)
+            self._tell(batch, [Verdict.FAULT])
+            return
+        middle = len(batch) // 2
+        await self._settle(batch[:middle])
+        await self._settle(batch[middle:])
+
+    async def _settle_unknown(self, batch: list[Write], error: Exception) -> None:
+        log.warning("%s: the outcome of a batch of %d is unknown (%r); reading what is there", self.name, len(batch), error)
+        self._drop_connection()
+        self._writer = await self._reach_database()
+        rows = await self._what_is_there(self._writer, batch)
+        done = [write for write in batch if _is_written(write, rows.get(write.key))]
+        missing = [write for write in batch if not _is_written(write, rows.get(write.key))]
+        self._tell(done, [Verdict.COMMITTED] * len(done))
+        if missing:
+            await self._settle(missing)
+
+    async def _what_is_there(self, writer: BatchWriter, batch: Sequence[Write]) -> dict[UUID, asyncpg.Record]:
+        """The rows of a batch, read while no other transaction of this node is open."""
+        while True:
+            try:
+                await self.fence.begin_exclusive(writer.connection)
+                await self.fence.check(writer.connection, quoted_schema(self.address.schema))
+                text = statement(self.address.schema, "last_events")
+                rows = await writer.connection.fetch(text, [write.key for write in batch])
+                await commit(writer.connection)
+                return {row["key"]: row for row in rows}
+            except Fenced:
+                raise
+            except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+                log.warning("%s: cannot read the outcome yet: %s", self.name, error)
+                self._drop_connection()
+                writer = self._writer = await self._reach_database()
+
+    async def _reach_database(self) -> BatchWriter:
+        """Connect, however long that takes: an outage ends without anybody's help."""
+        while True:
+            try:
+                return await self._connect()
+            except OrquestraxError as error:
+                log.warning("%s: %s", self.name, error)
+                await asyncio.sleep(RECONNECT)
+
+    async def _connect(self) -> BatchWriter:
+        connection = await connect(self.address, name=f"orquestrax {self.name}")
+        return BatchWriter(connection, self.fence, self.address.schema)
+
+    def _drop_connection(self) -> None:
+        if self._writer is not None:
+            self._writer.connection.terminate()
+            self._writer = None
+
+    def _tell(self, batch: Sequence[Write], verdicts: Sequence[Verdict]) -> None:
+        """From a plain callback: what follows may run workflow code, which must not run inside a Task."""
+        asyncio.get_running_loop().call_soon(_tell_all, list(zip(batch, verdicts, strict=True)))
+
+
+def _tell_all(told: list[tuple[Write, Verdict]]) -> None:
+    for write, verdict in told:
+        write.done(write, verdict)
+
+
+def _is_written(write: Write, row: asyncpg.Record | None) -> bool:
+    """Whether a write of unknown outcome is in the database, judged by what only it can have left there."""
+    if row is None:
+        return False
+    if write.events:
+        written = bool(row["seq"] >= write.events[-1].seq)
+        write.parked = written and row["owner"] is None
+        return written
+    if write.start is not None:
+        return True
+    if write.change is not None and write.change.release:
+        write.parked = row["owner"] is None
+        return write.parked
+    return False

@@ -1,0 +1,166 @@
+"""One journal batch as one transaction: the verb `write`.
+
+The order of statements is the order of locks: fence (shared), new instance rows by id, existing rows by key,
+then only rows that nobody else can want. A write that no longer fits (row not mine, new mail, id taken) is dropped
+before anything of it is inserted; only what cannot be explained so is a fault, and rolls the batch back.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import asyncpg
+
+from orquestrax.base import faultpoint
+from orquestrax.base.errors import Fenced
+from orquestrax.core.store.fence import Fence, commit
+from orquestrax.core.store.statements import quoted_schema, statement
+from orquestrax.model.rows import RowChange, Verdict, Write
+
+
+class Miscount(Exception):  # noqa: N818 - an outcome
+    """Fewer rows were written than sent although the fence holds: some write of the batch is at fault."""
+
+
+class BatchWriter:
+    """Writes batches over one held connection, with its statements prepared once."""
+
+    def __init__(self, connection: asyncpg.Connection, fence: Fence, schema: str) -> None:
+        self.connection, self.fence, self.schema = connection, fence, schema
+        self._prepared: dict[str, Any] = {}
+
+    async def write(self, writes: Sequence[Write]) -> list[Verdict]:
+        """Commit the batch and return a verdict for each write, in their order.
+
+        Raises Fenced when this node was declared dead, asyncpg.PostgresError or Miscount when nothing was written,
+        a connection error when the outcome is unknown.
+        """
+        await self.fence.begin(self.connection)
+        verdicts = {id(write): Verdict.COMMITTED for write in writes}
+        await self._insert_starts([write for write in writes if write.start is not None], verdicts)
+        await self._lock_rows([write for write in writes if write.change is not None and write.start is None], verdicts)
+        kept = [write for write in writes if verdicts[id(write)] is Verdict.COMMITTED]
+        await self._insert_events(kept)
+        await self._update_rows([write for write in kept if write.change is not None])
+        await self._delete_messages(kept)
+        faultpoint.reach("journal.before_commit")
+        await commit(self.connection)
+        faultpoint.reach("journal.after_commit")
+        return [verdicts[id(write)] for write in writes]
+
+    async def _insert_starts(self, starts: list[Write], verdicts: dict[int, Verdict]) -> None:
+        if not starts:
+            return
+        new = [(write.start, write.started_at) for write in starts if write.start is not None]
+        rows = await self._fetch(
+            "insert_owned",
+            [start.key for start, _ in new],
+            [start.id for start, _ in new],
+            [start.definition for start, _ in new],
+            [start.version for start, _ in new],
+            [start.priority for start, _ in new],
+            [at for _, at in new],
+            [start.created_by for start, _ in new],
+            [start.input.decode() for start, _ in new],
+            [start.digest for start, _ in new],
+        )
+        inserted = {row["key"] for row in rows}
+        if not inserted:
+            await self.fence.check(self.connection, quoted_schema(self.schema))
+        for write in starts:
+            write.parked = _releases(write)
+            if write.key not in inserted:
+                verdicts[id(write)] = Verdict.TAKEN
+
+    async def _lock_rows(self, changes: list[Write], verdicts: dict[int, Verdict]) -> None:
+        if not changes:
+            return
+        statement = await self._prepare("lock_instances")
+        rows = {row["key"]: row for row in await statement.fetch([write.key for write in changes])}
+        for write in changes:
+            row = rows.get(write.key)
+            if row is None or row["owner"] != self.fence.number:
+                verdicts[id(write)] = Verdict.LOST
+            elif row["mail"] != write.read_mail and write.strict:
+                verdicts[id(write)] = Verdict.MAIL
+            else:
+                write.parked = _releases(write) and row["mail"] == write.read_mail
+
+    async def _insert_events(self, writes: list[Write]) -> None:
+        rows = [(write.key, event) for write in writes for event in write.events]
+        if not rows:
+            return
+        await self._execute(
+            "insert_events",
+            len(rows),
+            [key for key, _ in rows],
+            [event.seq for _, event in rows],
+            [event.type for _, event in rows],
+            [event.at for _, event in rows],
+            [event.issued for _, event in rows],
+            [event.trail for _, event in rows],
+            [event.data.decode() if isinstance(event.data, bytes) else event.data for _, event in rows],
+        )
+
+    async def _update_rows(self, writes: list[Write]) -> None:
+        if not writes:
+            return
+        changes = [(write.key, _settled(write)) for write in writes]
+        await self._execute(
+            "update_instances",
+            len(changes),
+            [key for key, _ in changes],
+            [change.status for _, change in changes],
+            [change.release for _, change in changes],
+            [change.wake_at for _, change in changes],
+            [_text(change.waits) for _, change in changes],
+            [_text(change.result) for _, change in changes],
+            [_text(change.error) for _, change in changes],
+            [change.ended_at for _, change in changes],
+            [change.blocked_by for _, change in changes],
+            [_text(change.blocked) for _, change in changes],
+        )
+        ended = [write.key for write in writes if write.ends and write.start is None]
+        if ended:
+            await self._fetch("delete_leftovers", ended)
+
+    async def _delete_messages(self, writes: list[Write]) -> None:
+        read = [(write.key, number) for write in writes if not write.ends for number in write.consumed]
+        if read:
+            await self._execute("delete_messages", len(read), [key for key, _ in read], [number for _, number in read])
+
+    async def _prepare(self, name: str) -> Any:
+        prepared = self._prepared.get(name)
+        if prepared is None:
+            prepared = self._prepared[name] = await self.connection.prepare(statement(self.schema, name))
+        return prepared
+
+    async def _fetch(self, name: str, *columns: list[Any]) -> Any:
+        return await (await self._prepare(name)).fetch(self.fence.number, *columns)
+
+    async def _execute(self, name: str, expected: int, *columns: list[Any]) -> None:
+        """Run a write that must touch exactly `expected` rows."""
+        prepared = await self._prepare(name)
+        await prepared.fetch(self.fence.number, *columns)
+        written = int(prepared.get_statusmsg().rsplit(" ", 1)[1])
+        if written != expected:
+            await self.fence.check(self.connection, quoted_schema(self.schema))
+            raise Miscount(f"{name} wrote {written} of {expected} rows")
+
+
+def _releases(write: Write) -> bool:
+    return write.change is not None and write.change.release
+
+
+def _settled(write: Write) -> RowChange:
+    """The change as it holds: a park that met new mail keeps the row, with everything else of it."""
+    change = write.change
+    assert change is not None
+    if not change.release or write.parked:
+        return change
+    return RowChange(status=change.status, waits=change.waits)
+
+
+def _text(payload: bytes | None) -> str | None:
+    return None if payload is None else payload.decode()

@@ -1,0 +1,187 @@
+"""What clients, the dashboard and the CLI ask of the database: single statements, no fence.
+
+Starts and messages carry ids of their own, so sending one again after an unknown outcome does no harm.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+from uuid import UUID
+
+import msgspec
+
+from orquestrax.base.errors import InstanceEnded, NotFound
+from orquestrax.core.store.database import Database
+from orquestrax.model.rows import NewInstance
+
+
+class InstanceView(msgspec.Struct, frozen=True, kw_only=True):
+    """An instance as people see it. Times in microseconds; payloads are JSON text."""
+
+    key: UUID
+    id: str
+    definition: str
+    version: str
+    status: str
+    owner: int | None
+    priority: int
+    wake_at: int | None
+    mail: int
+    created_at: int
+    started_at: int | None
+    ended_at: int | None
+    created_by: str
+    digest: bytes
+    input: str
+    result: str | None
+    error: str | None
+    waits: str | None
+    blocked: str | None
+    state: str | None
+    node: str | None
+    started_on: str | None
+
+
+class EventView(msgspec.Struct, frozen=True, kw_only=True):
+    """A row of a history; `data` is JSON text."""
+
+    seq: int
+    type: str
+    at: int
+    issued: int
+    trail: int
+    data: str
+
+
+class DefinitionView(msgspec.Struct, frozen=True, kw_only=True):
+    """A registered definition; `served` if a live node has it."""
+
+    name: str
+    version: str
+    digest: str
+    input_schema: str
+    output_schema: str
+    doc: str
+    file: str
+    line: int
+    source: str
+    registered_at: int
+    served: bool
+
+
+class NodeView(msgspec.Struct, frozen=True, kw_only=True):
+    """One incarnation of a node."""
+
+    fence: int
+    name: str
+    host: str
+    pid: int
+    roles: list[str]
+    queues: list[str]
+    definitions: list[str]
+    slots: str
+    release: str
+    heartbeat: int
+    status: str
+    started_at: int
+    seen_at: int
+    ended_at: int | None
+
+
+class Order(msgspec.Struct, frozen=True, kw_only=True):
+    """A message on its way to an instance: kind signal, cancel or terminate; `message` is the sender's id for it."""
+
+    instance: UUID
+    kind: str
+    message: str
+    name: str = ""
+    payload: bytes | None = None
+
+
+class ClientStore:
+    """Reads, starts and messages over a pool."""
+
+    def __init__(self, database: Database, *, lease: float = 10.0) -> None:
+        self.database = database
+        self._lease = lease
+
+    async def start(self, new: NewInstance) -> bool:
+        """Store an instance as pending; False if the id exists already."""
+        rows = await self.database.fetch(
+            "start_pending", new.key, new.id, new.definition, new.version, new.priority, new.created_by,
+            new.input.decode(), new.digest,
+        )  # fmt: skip
+        return bool(rows)
+
+    async def send(self, orders: Sequence[Order]) -> list[int | None]:
+        """Send messages, in order; returns the owners to hint.
+
+        Raises InstanceEnded or NotFound if an instance takes none.
+        """
+        rows = await self.database.fetch(
+            "send_messages",
+            [order.instance for order in orders],
+            [order.kind for order in orders],
+            [order.name for order in orders],
+            [order.message for order in orders],
+            [None if order.payload is None else order.payload.decode() for order in orders],
+        )
+        for row in rows:
+            if not row["known"]:
+                raise NotFound(f"there is no instance with the key {row['instance']}")
+            if not row["taken"]:
+                raise InstanceEnded("the instance has ended and takes no more messages")
+        return [row["owner"] for row in rows]
+
+    async def by_id(self, id_: str) -> InstanceView | None:
+        """The instance of that id, if there is one."""
+        rows = await self.database.fetch("instance_by_id", id_)
+        return InstanceView(**dict(rows[0])) if rows else None
+
+    async def by_key(self, keys: Sequence[UUID]) -> list[InstanceView]:
+        """The instances of these keys, in no order."""
+        return [InstanceView(**dict(row)) for row in await self.database.fetch("instances_by_key", list(keys))]
+
+    async def list(
+        self,
+        *,
+        statuses: Sequence[str] | None = None,
+        definition: str | None = None,
+        search: str | None = None,
+        before: UUID | None = None,
+        limit: int = 50,
+    ) -> list[InstanceView]:
+        """Newest first; `before` is the last key of the page before."""
+        rows = await self.database.fetch(
+            "list_instances", list(statuses) if statuses else None, definition, search or None, before, limit
+        )
+        return [InstanceView(**dict(row)) for row in rows]
+
+    async def counts(self) -> dict[str, int]:
+        """Instances by status; completed ones are counted up to 10,001."""
+        return {row["status"]: row["n"] for row in await self.database.fetch("count_instances")}
+
+    async def events(self, key: UUID, *, after: int = 0, limit: int = 10_000) -> list[EventView]:
+        """The history behind a sequence number."""
+        return [EventView(**dict(row)) for row in await self.database.fetch("events_of", key, after, limit)]
+
+    async def inbox(self, key: UUID) -> list[dict[str, Any]]:
+        """Messages that have not become history yet."""
+        return [dict(row) for row in await self.database.fetch("inbox_of", key)]
+
+    async def definitions(self, name: str | None = None) -> list[DefinitionView]:
+        """What nodes have registered, newest version first."""
+        return [DefinitionView(**dict(row)) for row in await self.database.fetch("list_definitions", name, self._lease)]
+
+    async def nodes(self) -> list[NodeView]:
+        """Live nodes and the latest ended ones, newest first."""
+        return [NodeView(**dict(row)) for row in await self.database.fetch("list_nodes")]
+
+    async def register(self, definitions: Sequence[DefinitionView]) -> None:
+        """Store what a node has; an older registration of the same name and version is replaced."""
+        for d in definitions:
+            await self.database.fetch(
+                "register_definition", d.name, d.version, d.digest, d.input_schema, d.output_schema, d.doc, d.file,
+                d.line, d.source,
+            )  # fmt: skip

@@ -1,0 +1,159 @@
+"""Connections: how this package reaches PostgreSQL, with a deadline on everything.
+
+Times cross this border as integer microseconds since the Unix epoch (a codec on every connection), so no datetime
+is made on the hot path. Reads may be cancelled; what writes never is: a cancel during COMMIT can undo synchronous
+replication, so a write that overruns its deadline has its socket cut and its outcome counts as unknown.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any, Final, TypeVar
+from urllib.parse import urlsplit
+
+import asyncpg
+
+from orquestrax.base.errors import DatabaseError, DatabaseUnreachable, SchemaMismatch
+from orquestrax.core.store.statements import quoted_schema, statement
+
+T = TypeVar("T")
+POSTGRES_EPOCH: Final = 946_684_800_000_000  # 2000-01-01 in microseconds since 1970
+MINIMUM_VERSION: Final = 150_000
+CONNECTION_LOST: Final = (OSError, asyncpg.InterfaceError, asyncpg.PostgresConnectionError, asyncpg.AdminShutdownError,
+                          asyncpg.CrashShutdownError, asyncpg.CannotConnectNowError)  # fmt: skip
+
+
+def visible(dsn: str) -> str:
+    """The address without its password, for messages."""
+    try:
+        parts = urlsplit(dsn)
+        password = parts.password
+    except ValueError:
+        return "the given address"
+    return dsn.replace(f":{password}@", ":…@", 1) if password else dsn
+
+
+def explain(dsn: str, error: BaseException) -> DatabaseError:
+    """A connection failure as one sentence that says what to do."""
+    where = visible(dsn)
+    if isinstance(error, asyncpg.InvalidPasswordError | asyncpg.InvalidAuthorizationSpecificationError):
+        return DatabaseError(f"PostgreSQL at {where} refuses the user or password: {error}; check the database URL")
+    if isinstance(error, asyncpg.InvalidCatalogNameError):
+        return DatabaseError(f"there is no such database at {where}: create it with `orquestrax db migrate`")
+    if isinstance(error, asyncpg.CannotConnectNowError | asyncpg.TooManyConnectionsError):
+        return DatabaseUnreachable(f"PostgreSQL at {where} takes no connections now: {error}")
+    if isinstance(error, asyncpg.PostgresError):
+        return DatabaseError(f"PostgreSQL at {where} refuses the connection: {error}")
+    if isinstance(error, TimeoutError):
+        return DatabaseUnreachable(f"no PostgreSQL answered at {where} in time: is the host right, and reachable from here?")
+    if isinstance(error, ValueError | asyncpg.InterfaceError):
+        return DatabaseError(f"the database URL {where} cannot be used: {error}")
+    return DatabaseUnreachable(f"no PostgreSQL answers at {where} ({error}): start it, or correct the database URL")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Address:
+    """Which database, which schema, and how long to wait for an answer (seconds)."""
+
+    dsn: str
+    schema: str = "orquestrax"
+    deadline: float = 10.0
+
+
+async def connect(address: Address, *, name: str = "orquestrax") -> asyncpg.Connection:
+    """One connection with our codecs. Raises DatabaseUnreachable or DatabaseError with one sentence."""
+    try:
+        async with asyncio.timeout(address.deadline):
+            connection = await asyncpg.connect(
+                address.dsn, timeout=address.deadline, server_settings={"application_name": name}
+            )
+            await prepare(connection)
+    except (OSError, ValueError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+        raise explain(address.dsn, error) from error
+    return connection
+
+
+async def prepare(connection: asyncpg.Connection) -> None:
+    """Times as microseconds, on this connection."""
+    await connection.set_type_codec(
+        "timestamptz",
+        schema="pg_catalog",
+        format="tuple",
+        encoder=lambda us: (us - POSTGRES_EPOCH,),
+        decoder=lambda value: value[0] + POSTGRES_EPOCH,
+    )
+
+
+class Database:
+    """A small pool for reads and for clients' single statements. Writes as a node go through `Fence`."""
+
+    def __init__(self, address: Address, *, size: int = 4) -> None:
+        self.address = address
+        self.size = size
+        self._pool: asyncpg.Pool | None = None
+        self._oid: int | None = None
+
+    async def open(self) -> None:
+        """Connect once, so that a wrong address is known now and not at the first statement."""
+        (await connect(self.address)).terminate()
+        self._pool = await asyncpg.create_pool(
+            self.address.dsn,
+            min_size=0,
+            max_size=self.size,
+            init=prepare,
+            timeout=self.address.deadline,
+            max_inactive_connection_lifetime=60,
+            server_settings={"application_name": "orquestrax pool"},
+        )
+
+    async def close(self) -> None:
+        """Let go of all connections, at once."""
+        if self._pool is not None:
+            self._pool.terminate()
+            self._pool = None
+
+    def sql(self, name: str) -> str:
+        """The text of a statement for this schema."""
+        return statement(self.address.schema, name)
+
+    async def fetch(self, name: str, *arguments: Any) -> list[Any]:
+        """Run sql/<name>.sql and return its rows."""
+        return await self._run(lambda connection: connection.fetch(self.sql(name), *arguments))
+
+    async def query(self, text: str, *arguments: Any) -> list[Any]:
+        """Run a statement given as text."""
+        return await self._run(lambda connection: connection.fetch(text, *arguments))
+
+    async def lock_space(self) -> int:
+        """The first key of this schema's advisory locks: its oid, moved into the range of an int4."""
+        if self._oid is None:
+            rows = await self.query(
+                "select (oid::bigint - 2147483648)::integer as space from pg_namespace where nspname = $1", self.address.schema
+            )
+            if not rows:
+                raise SchemaMismatch(
+                    f"the database has no schema {quoted_schema(self.address.schema)}: create it with `orquestrax db migrate`"
+                )
+            self._oid = rows[0]["space"]
+        return self._oid
+
+    async def _run(self, work: Callable[[asyncpg.Connection], Awaitable[T]]) -> T:
+        """One statement on a pooled connection; past its deadline the socket is cut."""
+        if self._pool is None:
+            raise DatabaseError("the database connection is closed")
+        try:
+            async with self._pool.acquire(timeout=self.address.deadline) as connection:
+                return await within(connection, work(connection), self.address.deadline)
+        except (*CONNECTION_LOST, TimeoutError, asyncpg.InvalidPasswordError) as error:
+            raise explain(self.address.dsn, error) from error
+
+
+async def within(connection: asyncpg.Connection, work: Awaitable[T], deadline: float) -> T:
+    """Await `work`; cut the connection's socket when the deadline passes, never cancel the statement."""
+    cut = asyncio.get_running_loop().call_later(deadline, connection.terminate)
+    try:
+        return await work
+    finally:
+        cut.cancel()

@@ -1,0 +1,155 @@
+"""Hints: "look", never what. They make the engine quick; the polls make it right.
+
+One listening connection per process; channels carry the schema's name. What is sent is coalesced and goes out every
+few milliseconds at most, off the commit path: a NOTIFY in every commit costs a factor of two to three.
+
+    <schema>.work          something became due
+    <schema>.node.<fence>  there is mail for that node
+    <schema>.view          the payload lists keys of instances that changed ("*": too many to list)
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+from typing import Final
+from uuid import UUID
+
+import asyncpg
+
+from orquestrax.base.errors import OrquestraxError
+from orquestrax.core.store.database import CONNECTION_LOST, Address, connect, within
+
+log = logging.getLogger(__name__)
+GATHER: Final = 0.003  # seconds that hints are gathered before they are sent
+MOST_KEYS: Final = 200  # in one view hint: a payload has at most 8,000 bytes
+RECONNECT: Final = 0.5
+
+Listener = Callable[[str], None]
+
+
+class Hints:
+    """Sends and receives hints over one connection; re-subscribes after every reconnect and then calls everybody."""
+
+    def __init__(self, address: Address) -> None:
+        self._address = address
+        self._listeners: dict[str, list[Listener]] = {}
+        self._channels: set[str] = set()
+        self._keys: set[UUID] = set()
+        self._wake = asyncio.Event()
+        self._changed = asyncio.Event()
+        self._task: asyncio.Task[None] | None = None
+        self._connection: asyncpg.Connection | None = None
+        self.connected = False
+
+    def channel(self, name: str) -> str:
+        """The full name of a channel of this schema."""
+        return f"{self._address.schema}.{name}"
+
+    def listen(self, name: str, listener: Listener) -> Callable[[], None]:
+        """Call `listener(payload)` from plain callbacks; returns what ends that."""
+        listeners = self._listeners.setdefault(self.channel(name), [])
+        listeners.append(listener)
+        self._changed.set()
+        self._wake.set()
+        return lambda: listeners.remove(listener)
+
+    def work(self) -> None:
+        """Something became due."""
+        self._channels.add(self.channel("work"))
+        self._wake.set()
+
+    def node(self, fence: int) -> None:
+        """There is mail for this node."""
+        self._channels.add(self.channel(f"node.{fence}"))
+        self._wake.set()
+
+    def view(self, key: UUID) -> None:
+        """An instance changed."""
+        self._keys.add(key)
+        self._wake.set()
+
+    def start(self) -> None:
+        """Begin to listen and send."""
+        self._task = asyncio.create_task(self._run(), name="hints")
+
+    async def stop(self) -> None:
+        """Send what is gathered, then let go."""
+        if self._task is None:
+            return
+        if self._connection is not None and not self._connection.is_closed():
+            try:
+                await self._send(self._connection)
+            except CONNECTION_LOST as error:
+                log.debug("the last hints were not sent: %s", error)
+        self.abandon()
+
+    def abandon(self) -> None:
+        """Cut everything at once."""
+        if self._task is not None:
+            self._task.cancel()
+            self._task = None
+        if self._connection is not None:
+            self._connection.terminate()
+            self._connection = None
+
+    async def _run(self) -> None:
+        while True:
+            try:
+                self._connection = await connect(self._address, name="orquestrax hints")
+                await self._serve(self._connection)
+            except (OrquestraxError, *CONNECTION_LOST, asyncpg.PostgresError) as error:
+                self.connected = False
+                log.warning("hints are off, polls go on: %s", error)
+                await asyncio.sleep(RECONNECT)
+
+    async def _serve(self, connection: asyncpg.Connection) -> None:
+        connection.add_termination_listener(lambda _connection: self._wake.set())
+        subscribed: set[str] = set()
+        self._changed.set()
+        while not connection.is_closed():
+            if self._changed.is_set():
+                self._changed.clear()
+                await self._subscribe(connection, subscribed)
+            await self._send(connection)
+            await self._wake.wait()
+            await asyncio.sleep(GATHER)
+            self._wake.clear()
+        raise ConnectionResetError("the connection was closed")
+
+    async def _subscribe(self, connection: asyncpg.Connection, subscribed: set[str]) -> None:
+        """Listen on what is new here; whoever waits is called, because hints may have been lost before."""
+        for channel in [name for name in self._listeners if name not in subscribed]:
+            await within(connection, connection.add_listener(channel, self._received), self._address.deadline)
+            subscribed.add(channel)
+            self._tell(channel, "*")
+        if not self.connected:
+            log.info("hints are on: %s", ", ".join(sorted(subscribed)) or "nobody listens yet")
+        self.connected = True
+
+    async def _send(self, connection: asyncpg.Connection) -> None:
+        messages = [(channel, "") for channel in self._channels] + self._view_messages()
+        self._channels, self._keys = set(), set()
+        if messages:
+            channels, payloads = zip(*messages, strict=True)
+            sending = connection.execute(
+                "select pg_notify(channel, payload) from unnest($1::text[], $2::text[]) as hint (channel, payload)",
+                channels,
+                payloads,
+            )
+            await within(connection, sending, self._address.deadline)
+
+    def _view_messages(self) -> list[tuple[str, str]]:
+        if not self._keys:
+            return []
+        if len(self._keys) > MOST_KEYS:
+            return [(self.channel("view"), "*")]
+        return [(self.channel("view"), " ".join(str(key) for key in self._keys))]
+
+    def _received(self, _connection: object, _pid: int, channel: str, payload: str) -> None:
+        self._tell(channel, payload)
+
+    def _tell(self, channel: str, payload: str) -> None:
+        for listener in list(self._listeners.get(channel, ())):
+            listener(payload)

@@ -1,0 +1,184 @@
+"""What a node asks of the database beside its journal: claim, read, register, end. Each verb is one transaction."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Iterable, Sequence
+from contextlib import asynccontextmanager
+from typing import Any
+from uuid import UUID
+
+import asyncpg
+
+from orquestrax.base import faultpoint
+from orquestrax.core.store.database import Address, Database, connect, within
+from orquestrax.core.store.fence import TERMINATE_HOLDERS, Fence, commit
+from orquestrax.core.store.statements import quoted_schema, statement
+from orquestrax.model.events import Event
+from orquestrax.model.rows import History, InstanceRow, Message
+
+
+class NodeStore:
+    """The verbs of one incarnation over one held connection; callers take turns.
+
+    Every verb raises a connection error when the outcome is unknown; the next one begins with a new connection.
+    """
+
+    def __init__(self, database: Database, fence: Fence) -> None:
+        self._database, self.fence = database, fence
+        self._address: Address = database.address
+        self._connection: asyncpg.Connection | None = None
+        self._turn = asyncio.Lock()
+
+    async def claim_due(self, definitions: Sequence[str], lane: int, limit: int) -> list[InstanceRow]:
+        """Take up to `limit` due instances of one lane."""
+        return [_row(row) for row in await self._fenced("claim_due", list(definitions), lane, limit)]
+
+    async def claim_orders(self, limit: int) -> list[InstanceRow]:
+        """Take instances without an owner that are to end without running code."""
+        return [_row(row) for row in await self._fenced("claim_orders", limit)]
+
+    async def owned(self) -> list[InstanceRow]:
+        """Every row that says it is mine, read while no other transaction of this node is open."""
+        async with self._connected() as connection:
+            await self.fence.begin_exclusive(connection)
+            await self.fence.check(connection, quoted_schema(self._address.schema))
+            rows = await connection.fetch(self._sql("owned"), self.fence.number)
+            await commit(connection)
+            return [_row(row) for row in rows]
+
+    async def histories(self, keys: Sequence[UUID]) -> dict[UUID, History]:
+        """Events, tasks and inbox of these instances, in one statement."""
+        found = {key: History() for key in keys}
+        for row in await self._read("histories", list(keys)):
+            _add(found[row["instance"]], row)
+        return found
+
+    async def mail(self) -> tuple[list[Message], int | None]:
+        """Messages to my instances that are not history yet, and the database's time if there was any."""
+        rows = await self._read("mail_of_node", self.fence.number)
+        messages = [
+            Message(
+                instance=row["instance"],
+                number=row["number"],
+                kind=row["kind"],
+                name=row["name"],
+                message=row["message"],
+                payload=row["payload"],
+            )
+            for row in rows
+        ]
+        return messages, rows[0]["now"] if rows else None
+
+    async def wake_blocked(self, digests: Iterable[tuple[str, str]]) -> None:
+        """Let instances go on that other code of these (definition, digest) could not continue."""
+        for definition, digest in digests:
+            await self._read("wake_blocked", definition, digest)
+
+    async def release(self) -> None:
+        """A clean stop: what is mine is due for others at once, and this incarnation ends."""
+        async with self._connected() as connection:
+            await self.fence.begin_exclusive(connection)
+            await connection.fetch(self._sql("release_instances"), self.fence.number)
+            await connection.fetch(self._sql("free_tasks"), self.fence.number)
+            await connection.fetch(self._sql("end_node"), self.fence.number, "stopped", None)
+            await commit(connection)
+
+    def close(self) -> None:
+        """Let go of the connection, at once."""
+        if self._connection is not None:
+            self._connection.terminate()
+            self._connection = None
+
+    def _sql(self, name: str) -> str:
+        return statement(self._address.schema, name)
+
+    async def _fenced(self, name: str, *arguments: Any) -> list[Any]:
+        async with self._connected() as connection:
+            await self.fence.begin(connection)
+            rows = await connection.fetch(self._sql(name), self.fence.number, *arguments)
+            faultpoint.reach(f"{name}.before_commit")
+            await commit(connection)
+            faultpoint.reach(f"{name}.after_commit")
+            return list(rows)
+
+    async def _read(self, name: str, *arguments: Any) -> list[Any]:
+        async with self._connected() as connection:
+            return list(await connection.fetch(self._sql(name), *arguments))
+
+    @asynccontextmanager
+    async def _connected(self) -> AsyncIterator[asyncpg.Connection]:
+        """The held connection, for one verb: cut when the verb overruns its deadline, dropped when it fails."""
+        async with self._turn:
+            if self._connection is None or self._connection.is_closed():
+                self._connection = await connect(self._address, name="orquestrax claims")
+            connection = self._connection
+            cut = asyncio.get_running_loop().call_later(self._address.deadline, connection.terminate)
+            try:
+                yield connection
+            except BaseException:
+                self.close()
+                raise
+            finally:
+                cut.cancel()
+
+
+async def register_node(database: Database, **columns: Any) -> tuple[int, int]:
+    """Insert this process start; returns its fence and the database's time."""
+    rows = await database.fetch("register_node", *columns.values())
+    return rows[0]["fence"], rows[0]["now"]
+
+
+async def declare_dead(address: Address, space: int, fence: int, heartbeat: int | None, *, patience: float = 2.0) -> bool:
+    """Declare a node dead and free what it held; False if it has beaten, ended or been declared meanwhile.
+
+    Takes the node's fence exclusively, so it waits for what is about to commit; ends holders that wait for their
+    client, because nothing on the server would.
+    """
+    number = Fence(space, fence)
+    connection = await connect(address, name="orquestrax declares")
+    try:
+        await within(connection, _open_declaration(connection, number, patience), address.deadline * 3)
+        ended = await connection.fetch(statement(address.schema, "end_node"), fence, "dead", heartbeat)
+        if ended:
+            await connection.fetch(statement(address.schema, "free_instances"), fence)
+            await connection.fetch(statement(address.schema, "free_tasks"), fence)
+        faultpoint.reach("declare.before_commit")
+        await commit(connection)
+        return bool(ended)
+    finally:
+        connection.terminate()
+
+
+async def _open_declaration(connection: asyncpg.Connection, number: Fence, patience: float) -> None:
+    while True:
+        try:
+            await number.begin_exclusive(connection, patience=patience)
+        except asyncpg.LockNotAvailableError:
+            await connection.execute("rollback")
+            await connection.fetch(TERMINATE_HOLDERS, number.space, number.number)
+        else:
+            return
+
+
+def _row(row: asyncpg.Record) -> InstanceRow:
+    return InstanceRow(**dict(row))
+
+
+def _add(history: History, row: asyncpg.Record) -> None:
+    """One row of the combined statement to where it belongs."""
+    if row["kind"] == 0:
+        event = Event(row["number"], row["name"], row["at"], row["issued"], row["trail"], row["payload"])
+        history.events.append(event)
+    elif row["kind"] == 1:
+        history.queued.add(row["number"])
+    else:
+        message = Message(
+            instance=row["instance"],
+            number=row["number"],
+            kind=row["name"],
+            name=row["topic"],
+            message=row["message"],
+            payload=row["payload"],
+        )
+        history.messages.append(message)

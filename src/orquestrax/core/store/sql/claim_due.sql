@@ -1,0 +1,26 @@
+-- Takes due instances of one lane: lateral over definitions x priorities, so that a backlog of a definition that
+-- nobody serves is never looked at. Locks the claimed rows; skips what another claim has locked.
+with due as (
+    select found.key, found.status, found.lost_owner, found.started_at
+    from unnest($2::text[]) as served (definition)
+    cross join generate_series(0, 4) as urgency (priority)
+    cross join lateral (
+        select key, status, lost_owner, started_at, wake_at
+        from {schema}.instances as i
+        where i.definition = served.definition and i.lane = $3::smallint and i.priority = urgency.priority
+          and i.owner is null and i.wake_at is not null and i.wake_at <= {schema}.now()
+        order by i.wake_at
+        limit $4::integer
+        for update skip locked
+    ) as found
+    order by urgency.priority, found.wake_at
+    limit $4::integer
+)
+update {schema}.instances as i
+set owner = $1, node = $1, wake_at = null, lost_owner = null, blocked = null, blocked_by = null,
+    status = case when i.status in ('pending', 'blocked') then 'running' else i.status end,
+    started_at = coalesce(i.started_at, {schema}.now()), started_on = coalesce(i.started_on, $1)
+from due
+where i.key = due.key and exists (select from {schema}.nodes where fence = $1 and status = 'alive')
+returning i.key, i.id, i.definition, i.version, i.status, i.started_at, i.mail, i.input::text,
+          due.lost_owner, due.started_at is null as never_started, due.status = 'blocked' as blocked

@@ -1,0 +1,30 @@
+-- Messages to instances: ONE statement that raises each row's mail by the number of its messages and inserts them
+-- under the numbers so given. Grouped per instance (`mail = mail + 1` over several rows of an unnest counts once);
+-- rows are locked in key order. An ended instance takes none.
+with message as (
+    select * from unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::json[])
+        with ordinality as m (instance, kind, name, message, payload, place)
+), addressed as (
+    select instance, count(*)::integer as n, bool_or(kind in ('cancel', 'terminate')) as orders
+    from message group by instance
+), locked as (
+    select key from {schema}.instances where key in (select instance from addressed) order by key for no key update
+), raised as (
+    update {schema}.instances as i
+    set mail = i.mail + addressed.n,
+        lane = case when i.owner is null and i.started_at is not null then 0 else i.lane end,
+        wake_at = case
+            when i.owner is null and (i.status not in ('paused', 'blocked') or addressed.orders) then {schema}.now()
+            else i.wake_at end
+    from addressed join locked on locked.key = addressed.instance
+    where i.key = addressed.instance and i.status not in ('completed', 'failed', 'cancelled', 'terminated')
+    returning i.key, i.mail, i.owner, addressed.n
+), stored as (
+    insert into {schema}.inbox (instance, number, kind, name, message, payload)
+    select m.instance, raised.mail - raised.n + row_number() over (partition by m.instance order by m.place),
+           m.kind, m.name, m.message, m.payload
+    from message as m join raised on raised.key = m.instance
+)
+select addressed.instance, raised.mail, raised.owner, raised.key is not null as taken,
+       locked.key is not null as known
+from addressed left join locked on locked.key = addressed.instance left join raised on raised.key = addressed.instance

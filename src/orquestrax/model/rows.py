@@ -1,0 +1,119 @@
+"""Rows as the store hands them out, and what the journal is asked to write."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from enum import Enum
+from typing import Any
+from uuid import UUID
+
+import msgspec
+
+from orquestrax.model.events import Event
+
+
+class InstanceRow(msgspec.Struct, frozen=True, kw_only=True):
+    """An instance as claimed: what its new owner needs to rebuild it."""
+
+    key: UUID
+    id: str
+    definition: str
+    version: str
+    status: str
+    started_at: int
+    mail: int
+    input: str
+    lost_owner: int | None = None
+    never_started: bool = False
+    blocked: bool = False
+
+
+class NewInstance(msgspec.Struct, frozen=True, kw_only=True):
+    """A start as it is inserted; `digest` identifies the input."""
+
+    key: UUID
+    id: str
+    definition: str
+    version: str
+    input: bytes
+    digest: bytes
+    created_by: str = ""
+    priority: int = 2
+
+
+class Message(msgspec.Struct, frozen=True, kw_only=True):
+    """One row of an inbox."""
+
+    instance: UUID
+    number: int
+    kind: str
+    name: str
+    message: str
+    payload: str | None
+
+
+class History(msgspec.Struct, kw_only=True):
+    """Everything that is known of an instance beside its row, read in one statement."""
+
+    events: list[Event] = []
+    messages: list[Message] = []
+    queued: set[int] = msgspec.field(default_factory=set)
+
+
+class RowChange(msgspec.Struct, kw_only=True):
+    """New values of an instance's row. `release` gives up ownership: at a park, a block and the end."""
+
+    status: str
+    release: bool = False
+    wake_at: int | None = None
+    waits: bytes | None = None
+    result: bytes | None = None
+    error: bytes | None = None
+    ended_at: int | None = None
+    blocked_by: str | None = None
+    blocked: bytes | None = None
+
+
+class Verdict(Enum):
+    """What became of one write."""
+
+    COMMITTED = "committed"
+    MAIL = "mail"  # an end or a block met new mail: nothing of it was written
+    LOST = "lost"  # the row is no longer mine: nothing of it was written
+    TAKEN = "taken"  # a start met an instance of its id: nothing of it was written
+    FAULT = "fault"  # the database refuses just this write
+
+
+class Write(msgspec.Struct, kw_only=True):
+    """What one turn of one instance asks of the journal.
+
+    A park, a block and an end (`change.release`) hold only while the row's mail is `read_mail`. A park that meets
+    new mail is left out and the rest is written (`parked` tells); an end or a block is then not written at all.
+    Nothing may follow a start or a change of the same instance within one batch.
+    `done` is called once with the verdict, after the commit.
+    """
+
+    key: UUID
+    read_mail: int
+    done: Callable[[Write, Verdict], Any]
+    start: NewInstance | None = None
+    started_at: int = 0
+    events: list[Event] = []
+    change: RowChange | None = None
+    consumed: list[int] = []
+    parked: bool = False
+
+    @property
+    def ends(self) -> bool:
+        """Whether this is the last write of the instance."""
+        return self.change is not None and self.change.ended_at is not None
+
+    @property
+    def strict(self) -> bool:
+        """Whether new mail forbids all of it: ends, and blocks (which no later mail would wake)."""
+        return self.ends or (self.change is not None and self.change.blocked_by is not None)
+
+    @property
+    def size(self) -> int:
+        """Rows that it writes, about."""
+        return len(self.events) + len(self.consumed) + (self.start is not None) + (self.change is not None)

@@ -1,0 +1,225 @@
+"""One incarnation of a node: everything that belongs to one fence, from registration to its end.
+
+Services in the order of starting: record lock, journal, step runner, orchestrator, claimer, heartbeat. They stop in
+the reverse order; `abandon` drops them all at once, as a crash would, which is also what happens to an incarnation
+that was declared dead.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+from collections.abc import Callable, Mapping
+from typing import Any
+from uuid import UUID
+
+import msgspec
+
+from orquestrax.base.clock import DatabaseClock
+from orquestrax.base.errors import OrquestraxError
+from orquestrax.client.views import Ending
+from orquestrax.cluster.heartbeat import Heartbeat
+from orquestrax.cluster.machine import Machine
+from orquestrax.core.claimer import TROUBLE, Claimer
+from orquestrax.core.journal import Journal
+from orquestrax.core.orchestrator import Orchestrator
+from orquestrax.core.store.database import Database
+from orquestrax.core.store.fence import Fence
+from orquestrax.core.store.hints import Hints
+from orquestrax.core.store.nodeverbs import NodeStore, declare_dead, register_node
+from orquestrax.define.resources import Resources
+from orquestrax.define.workflow import Workflow
+from orquestrax.model.rows import NewInstance, Verdict
+from orquestrax.worker.runner import StepRunner
+from orquestrax.worker.slots import DEFAULT_SLOTS
+
+log = logging.getLogger(__name__)
+
+
+class Incarnation:
+    """Made by `Incarnation.begin`. `fenced` is set when it was declared dead."""
+
+    def __init__(self, fence: Fence, name: str, database: Database, hints: Hints, machine: Machine) -> None:
+        self.fence, self.name, self.machine = fence, name, machine
+        self.fenced = asyncio.Event()
+        self._database, self._hints = database, hints
+        self._waiters: dict[UUID, list[asyncio.Future[Ending | None]]] = {}
+
+    @classmethod
+    async def begin(
+        cls,
+        *,
+        database: Database,
+        hints: Hints,
+        machine: Machine,
+        workflows: Mapping[str, Workflow[Any, Any]],
+        roles: tuple[str, ...],
+        release: str,
+        options: EngineOptions,
+    ) -> Incarnation:
+        """Register, take over what dead siblings on this machine held, and start to work."""
+        fence_number, now = await register_node(
+            database,
+            name=f"{machine.host}-{os.getpid()}",
+            host=machine.host,
+            boot_id=machine.boot_id,
+            home_id=machine.home_id,
+            pid=os.getpid(),
+            roles=list(roles),
+            queues=["*"],
+            definitions=sorted(workflows),
+            slots=msgspec.json.encode(dict(DEFAULT_SLOTS)).decode(),
+            release=release,
+        )
+        machine.hold(fence_number)
+        space = await database.lock_space()
+        self = cls(Fence(space, fence_number), f"{machine.host}-{fence_number}", database, hints, machine)
+        self._build(workflows, options)
+        self.clock.observe(now)
+        await self._bury_siblings(space)
+        await self._start(workflows)
+        return self
+
+    def _build(self, workflows: Mapping[str, Workflow[Any, Any]], options: EngineOptions) -> None:
+        database, clock = self._database, DatabaseClock()
+        self.clock = clock
+        self.store = NodeStore(database, self.fence)
+        self.journal = Journal(database.address, self.fence, lanes=options.lanes, on_fenced=self.fenced.set)
+        self.resources = Resources()
+        self.runner = StepRunner(
+            node=self.name,
+            now=clock.now,
+            resources=self.resources,
+            on_end=lambda job, outcome: self.orchestrator.dispatcher.ended(job, outcome),
+            on_long=lambda job, started_at: self.orchestrator.long_step(job, started_at),
+        )
+        self.orchestrator = Orchestrator(
+            node=self.name,
+            workflows=workflows,
+            clock=clock,
+            journal=self.journal,
+            runner=self.runner,
+            park_after=options.park_after,
+            on_changed=self._changed,
+            on_left=self._left,
+            on_mail=lambda: self.claimer.look_for_mail(),
+            on_evicted=lambda _key: self.claimer.reconcile_soon(),
+        )
+        self.claimer = Claimer(
+            self.store,
+            self.orchestrator,
+            clock,
+            sorted(workflows),
+            capacity=options.capacity,
+            poll=options.poll,
+            on_fenced=self.fenced.set,
+        )
+        self.heartbeat = Heartbeat(
+            database.address,
+            self.fence.number,
+            every=options.heartbeat,
+            on_beat=clock.observe,
+            on_fenced=self.fenced.set,
+        )
+
+    async def _start(self, workflows: Mapping[str, Workflow[Any, Any]]) -> None:
+        await self.journal.start()
+        await self.store.wake_blocked([(name, workflow.digest) for name, workflow in workflows.items()])
+        self._unlisten = [
+            self._hints.listen("work", lambda _payload: self.claimer.look_for_work()),
+            self._hints.listen(f"node.{self.fence.number}", lambda _payload: self.claimer.look_for_mail()),
+        ]
+        self.heartbeat.start()
+        self.claimer.start()
+
+    async def _bury_siblings(self, space: int) -> None:
+        """Declare dead what died on this machine: its instances need not wait for a lease to run out."""
+        rows = await self._database.fetch("siblings", self.machine.boot_id, self.machine.home_id, self.fence.number)
+        dead = [row for row in rows if self.machine.is_dead(row["fence"])]
+        for row in dead:
+            if await declare_dead(self._database.address, space, row["fence"], row["heartbeat"]):
+                log.info("node %s died: what it held goes on here", row["name"])
+            self.machine.forget(row["fence"])
+
+    # -- what the client of this process asks ----------------------------------------------------------------------
+
+    async def start_here(self, new: NewInstance) -> Verdict | None:
+        """Start local-first; None if this engine does not serve the definition or is full."""
+        if new.definition not in self.orchestrator.workflows or not self.claimer.free:
+            return None
+        told: asyncio.Future[Verdict] = asyncio.get_running_loop().create_future()
+        asyncio.get_running_loop().call_soon(self.orchestrator.start, new, _resolve(told))
+        return await told
+
+    async def ended_here(self, key: UUID) -> Ending | None:
+        """Wait for an instance in this memory; None if it is not here, or leaves before its end."""
+        if key not in self.orchestrator.executions:
+            return None
+        waiter: asyncio.Future[Ending | None] = asyncio.get_running_loop().create_future()
+        self._waiters.setdefault(key, []).append(waiter)
+        return await waiter
+
+    def _changed(self, key: UUID) -> None:
+        self._hints.view(key)
+
+    def _left(self, key: UUID, ending: tuple[str, bytes | None, bytes | None] | None) -> None:
+        for waiter in self._waiters.pop(key, ()):
+            if not waiter.done():
+                waiter.set_result(None if ending is None else Ending(*ending))
+
+    # -- the end -----------------------------------------------------------------------------------------------------
+
+    async def stop(self, grace: float) -> None:
+        """A clean stop: bodies get `grace` seconds, everything else is handed over at once."""
+        await self.claimer.stop()
+        await self.runner.stop(grace)
+        await self.journal.stop()
+        self._drop()
+        try:
+            await self.store.release()
+            self.machine.let_go(self.fence.number)
+        except TROUBLE as error:
+            log.warning("node %d could not say that it stops: %s", self.fence.number, error)
+        self.store.close()
+        self._hints.work()
+        await self.heartbeat.stop()
+        await self.resources.aclose()
+
+    def abandon(self) -> None:
+        """Drop everything at once, as a crash would."""
+        self.claimer.abandon()
+        self.journal.abandon()
+        self.heartbeat.abandon()
+        self._drop()
+        self.store.close()
+        for key in list(self.runner.running):
+            self.runner.cancel(key)
+
+    def _drop(self) -> None:
+        for unlisten in self._unlisten:
+            unlisten()
+        self._unlisten = []
+        self.orchestrator.close()
+        for key in list(self._waiters):
+            self._left(key, None)
+
+
+class EngineOptions(msgspec.Struct, frozen=True, kw_only=True):
+    """How an engine behaves; times in seconds, `capacity` in instances held in memory."""
+
+    capacity: int = 10_000
+    park_after: float = 30.0
+    poll: float = 1.0
+    heartbeat: float = 2.0
+    lanes: int = 2
+
+
+def _resolve(future: asyncio.Future[Verdict]) -> Callable[[Verdict], None]:
+    """Tell a verdict to whoever still waits for it."""
+
+    def told(verdict: Verdict) -> None:
+        if not future.done():
+            future.set_result(verdict)
+
+    return told

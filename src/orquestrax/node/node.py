@@ -1,0 +1,162 @@
+"""The node itself: reaches the database, registers what it serves, and keeps an incarnation alive."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from types import ModuleType
+from typing import Any, Final
+from uuid import UUID
+
+from orquestrax.base.release import RELEASE
+from orquestrax.client.client import Client
+from orquestrax.client.views import Ending
+from orquestrax.cluster.machine import this_machine
+from orquestrax.core.claimer import TROUBLE
+from orquestrax.core.store.clientverbs import ClientStore
+from orquestrax.core.store.database import Address, Database
+from orquestrax.core.store.embedded import EmbeddedServer, start_embedded
+from orquestrax.core.store.hints import Hints
+from orquestrax.core.store.migrate import migrate, require_schema
+from orquestrax.define.catalogue import collect
+from orquestrax.define.workflow import Workflow
+from orquestrax.model.rows import NewInstance, Verdict
+from orquestrax.node.incarnation import EngineOptions, Incarnation
+from orquestrax.node.registration import describe
+from orquestrax.settings import Settings, load_settings
+
+log = logging.getLogger(__name__)
+RETRY: Final = 0.5  # seconds between attempts to come back
+DEFAULTS: Final = EngineOptions()
+
+
+class Node:
+    """One process's part of the cluster.
+
+    Its parts begin with `start` and end with `stop`; `abandon` drops everything as a crash would. `client` starts
+    instances local-first as long as this node has an engine.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        workflows: Mapping[str, Workflow[Any, Any]],
+        *,
+        roles: Sequence[str] = ("engine", "worker"),
+        options: EngineOptions = DEFAULTS,
+        migrates: bool | None = None,
+    ) -> None:
+        self.settings, self.workflows, self.roles, self.options = settings, dict(workflows), tuple(roles), options
+        self._migrates = settings.database is None if migrates is None else migrates
+        self._embedded: EmbeddedServer | None = None
+        self._keeper: asyncio.Task[None] | None = None
+        self.incarnation: Incarnation | None = None
+
+    async def start(self) -> Client:
+        """Reach the database, bring the schema up to date if it is ours to change, begin to work."""
+        address = await self._address()
+        if self._migrates:
+            await migrate(address)
+        else:
+            await require_schema(address)
+        self.database, self.hints = Database(address), Hints(address)
+        await self.database.open()
+        self.store = ClientStore(self.database)
+        await self.store.register([describe(workflow) for workflow in self.workflows.values()])
+        self.hints.start()
+        self.client = Client(self.store, self.hints, engine=self)
+        if "engine" in self.roles:
+            self.incarnation = await self._begin()
+            self._keeper = asyncio.create_task(self._keep_alive(), name="node keeper")
+        return self.client
+
+    async def stop(self, *, grace: float = 10.0) -> None:
+        """End cleanly: running bodies get `grace` seconds, the rest is handed over."""
+        if self._keeper is not None:
+            self._keeper.cancel()
+        if self.incarnation is not None:
+            await self.incarnation.stop(grace)
+        await self.hints.stop()
+        await self.database.close()
+        if self._embedded is not None:
+            await asyncio.to_thread(self._embedded.stop)
+
+    async def abandon(self) -> None:
+        """Drop everything at once, as a crash would: nothing is handed over."""
+        if self._keeper is not None:
+            self._keeper.cancel()
+        if self.incarnation is not None:
+            self.incarnation.abandon()
+        self.hints.abandon()
+        await self.database.close()
+
+    async def start_here(self, new: NewInstance) -> Verdict | None:
+        """The engine that `client` starts local-first with."""
+        return await self.incarnation.start_here(new) if self.incarnation is not None else None
+
+    async def ended_here(self, key: UUID) -> Ending | None:
+        """Wait for an instance in this node's memory."""
+        return await self.incarnation.ended_here(key) if self.incarnation is not None else None
+
+    async def _address(self) -> Address:
+        settings = self.settings
+        dsn = settings.database
+        if dsn is None:
+            self._embedded = await asyncio.to_thread(start_embedded, home=settings.home, project=settings.project)
+            dsn = self._embedded.dsn
+        return Address(dsn=dsn, schema=settings.namespace, deadline=settings.deadline)
+
+    async def _begin(self) -> Incarnation:
+        return await Incarnation.begin(
+            database=self.database,
+            hints=self.hints,
+            machine=this_machine(self.settings.home),
+            workflows=self.workflows,
+            roles=self.roles,
+            release=RELEASE,
+            options=self.options,
+        )
+
+    async def _keep_alive(self) -> None:
+        """Declared dead, this node drops its memory and comes back as a new incarnation."""
+        while self.incarnation is not None:
+            await self.incarnation.fenced.wait()
+            log.warning("%s was declared dead: it drops its memory and comes back", self.incarnation.name)
+            self.incarnation.abandon()
+            self.incarnation = None
+            while self.incarnation is None:
+                try:
+                    self.incarnation = await self._begin()
+                except TROUBLE as error:
+                    log.warning("cannot come back yet: %s", error)
+                    await asyncio.sleep(RETRY)
+
+
+@asynccontextmanager
+async def node(
+    modules: Iterable[ModuleType] = (),
+    *,
+    workflows: Iterable[Workflow[..., Any]] = (),
+    steps: Iterable[Any] = (),
+    roles: str | Sequence[str] = "engine,worker",
+    database: str | None = None,
+    namespace: str | None = None,
+    options: EngineOptions = DEFAULTS,
+    grace: float = 10.0,
+) -> AsyncIterator[Client]:
+    """A full node for as long as the block runs; hands out its client.
+
+    Serves what the modules define or import, or exactly the lists it is handed. Without `database` the settings
+    decide, else the embedded server. Raises DatabaseError, SettingsError, DuplicateDefinition.
+    """
+    settings = load_settings({"database": database, "namespace": namespace})
+    chosen = roles.split(",") if isinstance(roles, str) else list(roles)
+    served = collect(modules, workflows, steps).workflows
+    running = Node(settings, served, roles=[role.strip() for role in chosen], options=options)
+    client = await running.start()
+    try:
+        yield client
+    finally:
+        await running.stop(grace=grace)

@@ -1,0 +1,131 @@
+"""Settings: from flags, `ORQUESTRAX_*` variables, `orquestrax.toml`, defaults, in this order.
+
+    database   ORQUESTRAX_DATABASE_URL   database = "postgresql://…"      else DATABASE_URL if it is PostgreSQL, else embedded
+    namespace  ORQUESTRAX_NAMESPACE      namespace = "orquestrax"         the schema
+    home       ORQUESTRAX_HOME           home = "~/.local/share/orquestrax"
+    host       ORQUESTRAX_HOST           host = "127.0.0.1"
+    port       ORQUESTRAX_PORT           port = 4000
+    token      ORQUESTRAX_TOKEN          (never in the file)
+    deadline   ORQUESTRAX_DEADLINE       deadline = 10.0                  seconds that a database call may take
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from orquestrax.base.errors import SettingsError
+from orquestrax.core.store.embedded import default_home
+from orquestrax.core.store.statements import quoted_schema
+
+FILE: Final = "orquestrax.toml"
+KEYS: Final = ("database", "namespace", "home", "host", "port", "token", "deadline")
+_POSTGRES: Final = re.compile(r"postgres(ql)?(\+\w+)?://")
+_OURS: Final = re.compile(r"(postgres(ql)?)(\+\w+)?(://)")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """What is in force. `database` is None for the embedded server; `source` says where the database came from."""
+
+    database: str | None = None
+    source: str = "embedded server"
+    namespace: str = "orquestrax"
+    home: Path = Path()
+    project: Path = Path()
+    host: str = "127.0.0.1"
+    port: int = 4000
+    token: str | None = None
+    deadline: float = 10.0
+
+
+def load_settings(
+    flags: Mapping[str, Any] | None = None,
+    *,
+    environ: Mapping[str, str] | None = None,
+    project: Path | None = None,
+) -> Settings:
+    """The settings for a project folder (default: the current one).
+
+    Raises SettingsError with one sentence that names the setting and where it was read.
+    """
+    environ = os.environ if environ is None else environ
+    folder = (project or Path.cwd()).resolve()
+    stored = _read_file(folder / FILE)
+    values: dict[str, tuple[Any, str]] = {}
+    for key in KEYS:
+        variable = "ORQUESTRAX_DATABASE_URL" if key == "database" else f"ORQUESTRAX_{key.upper()}"
+        if flags and flags.get(key) is not None:
+            values[key] = (flags[key], f"--{key}")
+        elif environ.get(variable):
+            values[key] = (environ[variable], variable)
+        elif key in stored:
+            values[key] = (stored[key], FILE)
+    if "database" not in values and _POSTGRES.match(environ.get("DATABASE_URL", "")):
+        values["database"] = (environ["DATABASE_URL"], "DATABASE_URL")
+    return _settings(values, folder)
+
+
+def _settings(values: Mapping[str, tuple[Any, str]], folder: Path) -> Settings:
+    database, source = values.get("database", (None, "embedded server"))
+    namespace, _ = values.get("namespace", ("orquestrax", ""))
+    quoted_schema(str(namespace))
+    home = Path(str(values["home"][0])).expanduser() if "home" in values else default_home()
+    return Settings(
+        database=None if database is None else _postgres_url(str(database), source),
+        source=source,
+        namespace=str(namespace),
+        home=home.resolve(),
+        project=folder,
+        host=str(values.get("host", ("127.0.0.1", ""))[0]),
+        port=int(_number(values, "port", 4000, low=1, high=65535)),
+        token=_token(values),
+        deadline=_number(values, "deadline", 10.0, low=0.1, high=3600),
+    )
+
+
+def _read_file(path: Path) -> dict[str, Any]:
+    if not path.is_file():
+        return {}
+    try:
+        stored = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise SettingsError(f"{path} cannot be read: {error}") from error
+    unknown = sorted(set(stored) - set(KEYS))
+    if unknown:
+        raise SettingsError(f"{path} has an unknown setting {unknown[0]!r}: the settings are {', '.join(KEYS[:5])}, deadline")
+    if "token" in stored:
+        raise SettingsError(f"{path} holds a token: files get shared, so set ORQUESTRAX_TOKEN instead")
+    return stored
+
+
+def _postgres_url(url: str, source: str) -> str:
+    if not _POSTGRES.match(url):
+        raise SettingsError(
+            f"the database from {source} is not a PostgreSQL address: write postgresql://user:password@host:5432/name"
+        )
+    return _OURS.sub("postgresql://", url, count=1)
+
+
+def _number(values: Mapping[str, tuple[Any, str]], key: str, default: float, *, low: float, high: float) -> float:
+    value, source = values.get(key, (default, ""))
+    try:
+        number = float(value)
+    except (TypeError, ValueError):
+        number = float("nan")
+    if not low <= number <= high:
+        raise SettingsError(f"{key} from {source} is {value!r}: it must be a number from {low:g} to {high:g}")
+    return number
+
+
+def _token(values: Mapping[str, tuple[Any, str]]) -> str | None:
+    token, source = values.get("token", (None, ""))
+    shortest = 32
+    if token is not None and len(str(token)) < shortest:
+        raise SettingsError(f"the token from {source} has {len(str(token))} characters: it needs at least {shortest}")
+    return None if token is None else str(token)
