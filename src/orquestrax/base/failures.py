@@ -1,0 +1,60 @@
+"""Stored exceptions read back: what `encode_error` wrote, and the errors that are made of it again."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import msgspec
+
+from orquestrax.base.codec import ANY, encode_error
+from orquestrax.base.errors import StepFailed, StepTimedOut
+
+
+class Failure(msgspec.Struct, frozen=True):
+    """One stored exception.
+
+    type       name of its class
+    message    its text
+    traceback  formatted
+    step       the step that failed, "" elsewhere
+    args       its arguments as a JSON array; None where they are unknown or JSON cannot hold them
+    module     where its class was defined; a hint, since one module may have two names
+    bases      the names of the classes that it derives from, nearest first
+    cause      what it was raised from
+    """
+
+    type: str = ""
+    message: str = ""
+    traceback: str = ""
+    step: str = ""
+    args: msgspec.Raw | None = None
+    module: str = ""
+    bases: tuple[str, ...] = ()
+    cause: Failure | None = None
+
+    @property
+    def arguments(self) -> list[object] | None:
+        """The exception's `args`, as JSON gives them back."""
+        return None if self.args is None else list(ANY.decode(bytes(self.args)))
+
+
+_DECODE: Final = msgspec.json.Decoder(Failure).decode
+
+
+def encode(error: BaseException, *, step: str) -> bytes:
+    """The bytes to store for what the body of `step` raised, arguments included. Never raises."""
+    return encode_error(error, step=step, with_args=True)
+
+
+def decode(raw: bytes | str) -> Failure:
+    """What was stored of an exception."""
+    return _DECODE(raw)
+
+
+def as_step_failed(failure: Failure) -> StepFailed:
+    """The error that a workflow sees for it, with its chain of causes."""
+    cause = None if failure.cause is None else as_step_failed(failure.cause)
+    timed_out = failure.type == StepTimedOut.__name__
+    cls = StepTimedOut if timed_out else StepFailed
+    kind = "" if timed_out else failure.type  # its message says it all
+    return cls(failure.message, type=kind, step=failure.step, traceback=failure.traceback, cause=cause)

@@ -1,0 +1,116 @@
+"""Steps run outside of a workflow: the function, once, without retry or time limit.
+
+`run_once` is what awaiting a step does; `run_blocking` is `step.call(…)`. The latter runs an `async def` on
+the loop that its resources belong to: that of the node, for a step within a step, else one private loop in a
+thread of its own that lives as long as the process. So a pool made by the first call is there for the second,
+in any thread.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import atexit
+import os
+import threading
+from collections.abc import Callable, Coroutine, Mapping
+from typing import Any, Final, Protocol, TypeVar
+
+from orquestrax.base.errors import BlockingCall
+from orquestrax.define.resources import Resource, active, of_running_loop
+
+T = TypeVar("T")
+_CLOSING_SECONDS: Final = 10.0
+
+
+class Runnable(Protocol):
+    """A step, as far as it matters here. `positional` names its positional parameters in order."""
+
+    fn: Callable[..., Any]
+    is_async: bool
+    positional: tuple[str, ...]
+
+    @property
+    def name(self) -> str:
+        """How the step is known."""
+
+    @property
+    def uses(self) -> Mapping[str, Resource[Any]]:
+        """Which parameters take which resources."""
+
+
+async def run_once(step: Runnable, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    """Run the function here: an `async def` on this loop, a `def` in a thread. Returns what it returns."""
+    if step.uses:
+        kwargs = await _bound(step, args, kwargs)
+    if step.is_async:
+        return await step.fn(*args, **kwargs)
+    return await asyncio.to_thread(_plain, step, args, kwargs)
+
+
+def run_blocking(step: Runnable, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    """Run the function and wait for it. BlockingCall in a thread whose event loop runs."""
+    if asyncio._get_running_loop() is not None:  # noqa: SLF001 - the public one raises where there is none
+        raise BlockingCall(
+            f"{step.name}.call(…) would stop this thread's event loop: write `await {step.name}(…)` instead"
+        )
+    if step.is_async:
+        return _wait_for(run_once(step, args, kwargs))
+    if step.uses:
+        kwargs = _wait_for(_bound(step, args, kwargs))
+    return step.fn(*args, **kwargs)
+
+
+async def _bound(step: Runnable, args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:
+    return await of_running_loop().bind(step, kwargs, step.positional[: len(args)])
+
+
+def _plain(step: Runnable, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    try:
+        return step.fn(*args, **kwargs)
+    except StopIteration as error:  # a future cannot carry it, and its waiter would hang
+        raise RuntimeError(f"step {step.name} raised StopIteration") from error
+
+
+def _wait_for(work: Coroutine[Any, Any, T]) -> T:
+    around = active()
+    loop = around.loop if around is not None else None
+    if loop is None or not loop.is_running():
+        loop = _private.loop()
+    future = asyncio.run_coroutine_threadsafe(work, loop)
+    try:
+        return future.result()
+    except BaseException:
+        future.cancel()  # Ctrl-C here must not leave the work running there
+        raise
+
+
+class _PrivateLoop:
+    """An event loop in a daemon thread, started when first needed and closed with its resources at exit."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._loop: asyncio.AbstractEventLoop | None = None
+
+    def loop(self) -> asyncio.AbstractEventLoop:
+        with self._lock:
+            if self._loop is None:
+                self._loop = asyncio.new_event_loop()
+                threading.Thread(target=self._loop.run_forever, name="orquestrax-steps", daemon=True).start()
+                atexit.register(self._close)
+            return self._loop
+
+    def _close(self) -> None:
+        if self._loop is not None:
+            asyncio.run_coroutine_threadsafe(_close_resources(), self._loop).result(_CLOSING_SECONDS)
+
+    def forget(self) -> None:
+        """After a fork the thread is gone: the child makes a loop of its own."""
+        self.__init__()  # type: ignore[misc]
+
+
+async def _close_resources() -> None:
+    await of_running_loop().aclose()
+
+
+_private: Final = _PrivateLoop()
+os.register_at_fork(after_in_child=_private.forget)

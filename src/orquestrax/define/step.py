@@ -1,0 +1,188 @@
+"""Steps: functions whose results are kept, so that they run once for a workflow.
+
+A step has four faces, the same for `async def` and `def`:
+
+    await charge(order)             in a workflow: asks for the step, durably; elsewhere: runs the function
+    charge.call(order)              the same, blocking: for scripts and frameworks without an event loop
+    charge.fn(order)                the undecorated function, for unit tests
+    charge.options(timeout=5)       the same step with other options
+"""
+
+from __future__ import annotations
+
+import copy
+import functools
+import inspect
+import sys
+from collections.abc import Callable, Coroutine, Mapping
+from typing import Any, Generic, ParamSpec, Self, TypeVar, overload
+
+from orquestrax.base import failures
+from orquestrax.base.errors import ForbiddenInWorkflow
+from orquestrax.define.call import Call
+from orquestrax.define.checks import check_function, check_name, place, where_of
+from orquestrax.define.outside import run_blocking
+from orquestrax.define.raised import rebuild
+from orquestrax.define.record import record
+from orquestrax.define.resource import Resource, positional_of, uses_of
+from orquestrax.define.signatures import Signature
+from orquestrax.define.step_options import Options, options_of
+from orquestrax.model.options import Executor, Retry, Seconds
+from orquestrax.replay.context import current
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+class Step(Generic[P, R]):
+    """What `@step` makes of a function. Made by the decorator, not by hand.
+
+    name        how the step is known in histories and queues: no module in it
+    fn          the function itself
+    options     how it is run; call it for the same step with other options
+    signature   its arguments and result as JSON
+    uses        which parameters take which resources
+    file, line  where it is written
+    """
+
+    name: str
+    fn: Callable[P, Any]
+    options: Options[Self]
+    signature: Signature
+    is_async: bool
+    uses: Mapping[str, Resource[Any]]
+    positional: tuple[str, ...]
+    file: str
+    line: int
+
+    def __init__(self, fn: Callable[P, Any], *, name: str | None, **values: Any) -> None:
+        check_function("step", fn, name)
+        self.fn = fn
+        self.file, self.line = where_of(fn)
+        at = place(self.file, self.line)
+        self.name = check_name("step", name if name is not None else fn.__qualname__, at)
+        self.is_async = inspect.iscoroutinefunction(fn)
+        self.uses = uses_of(fn)
+        self.positional = positional_of(fn)
+        self.options = options_of(values, is_async=self.is_async, at=at, make=self._with)
+        self.signature = Signature(fn, where=at)
+        functools.update_wrapper(self, fn)
+        record(self)
+
+    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> Call[R]:
+        """The call, to be awaited once."""
+        frame = sys._getframe(1)  # noqa: SLF001 - where a step is asked for is shown to people; inspect is slow
+        return Call(self, args, kwargs, frame.f_code.co_filename, frame.f_lineno)
+
+    def call(self, *args: P.args, **kwargs: P.kwargs) -> R:
+        """Run the function, once, and wait for it.
+
+        Errors: ForbiddenInWorkflow in an `async def` workflow, BlockingCall where an event loop runs in this
+        thread, and whatever the function raises.
+        """
+        if current() is not None:
+            raise ForbiddenInWorkflow(
+                f"{self.name}.call(…) blocks: in an `async def` workflow write `await {self.name}(…)`"
+            )
+        result: R = run_blocking(self, args, kwargs)
+        return result
+
+    def decode_result(self, raw: bytes | str) -> R:
+        """The value that a workflow sees for a stored result. PayloadError if it does not fit the type."""
+        value: R = self.signature.result.decode(raw)
+        return value
+
+    def rebuild_error(self, raw: bytes | str) -> BaseException:
+        """The exception that a workflow sees: one of `raises=` as itself, else `StepFailed`."""
+        return rebuild(failures.decode(raw), self.options.raises)
+
+    def _with(self, values: dict[str, Any]) -> Self:
+        other = copy.copy(self)
+        at = place(self.file, self.line)
+        other.options = options_of(values, is_async=self.is_async, at=at, make=self._with)
+        return other
+
+    def __repr__(self) -> str:
+        return f"<step {self.name} at {place(self.file, self.line)}>"
+
+
+class AsyncStep(Step[P, R]):
+    """A step whose function is an `async def`."""
+
+    fn: Callable[P, Coroutine[Any, Any, R]]
+
+
+class PlainStep(Step[P, R]):
+    """A step whose function is a `def`."""
+
+    fn: Callable[P, R]
+
+
+class StepDecorator:
+    """`@step(…)` with its options, waiting for the function."""
+
+    def __init__(self, name: str | None, values: Mapping[str, Any]) -> None:
+        self._name, self._values = name, values
+
+    @overload
+    def __call__(self, fn: Callable[P, Coroutine[Any, Any, R]], /) -> AsyncStep[P, R]: ...  # type: ignore[overload-overlap]
+    @overload
+    def __call__(self, fn: Callable[P, R], /) -> PlainStep[P, R]: ...
+    def __call__(self, fn: Callable[..., Any], /) -> Any:
+        cls: type[Step[..., Any]] = AsyncStep if inspect.iscoroutinefunction(fn) else PlainStep
+        return cls(fn, name=self._name, **self._values)
+
+
+@overload
+def step(fn: Callable[P, Coroutine[Any, Any, R]], /) -> AsyncStep[P, R]: ...  # type: ignore[overload-overlap]
+@overload
+def step(fn: Callable[P, R], /) -> PlainStep[P, R]: ...
+@overload
+def step(
+    *,
+    name: str | None = None,
+    queue: str = "default",
+    retry: Retry | None = None,
+    timeout: Seconds | None = None,
+    total_timeout: Seconds | None = None,
+    queue_timeout: Seconds | None = None,
+    executor: Executor | None = None,
+    raises: tuple[type[BaseException], ...] = (),
+) -> StepDecorator: ...
+def step(
+    fn: Callable[..., Any] | None = None,
+    /,
+    *,
+    name: str | None = None,
+    queue: str = "default",
+    retry: Retry | None = None,
+    timeout: Seconds | None = None,
+    total_timeout: Seconds | None = None,
+    queue_timeout: Seconds | None = None,
+    executor: Executor | None = None,
+    raises: tuple[type[BaseException], ...] = (),
+) -> Any:
+    """Declare a step. All durations are seconds or a timedelta; None is no limit.
+
+    name           by default the function's qualified name; holds no module, so code may move
+    queue          nodes that serve this queue may run it
+    retry          how often a failed attempt is repeated; by default never
+    timeout        limit for one attempt
+    total_timeout  limit for all attempts and the waits between them
+    queue_timeout  limit for the time until the first attempt starts
+    executor       "async" (the event loop) or "thread"; follows from `async def` or `def`
+    raises         exceptions that reach the workflow as themselves, rebuilt from their arguments
+
+    Errors: DefinitionError names file, line and the option that is wrong.
+    """
+    values = {
+        "queue": queue,
+        "retry": retry,
+        "timeout": timeout,
+        "total_timeout": total_timeout,
+        "queue_timeout": queue_timeout,
+        "executor": executor,
+        "raises": raises,
+    }
+    decorator = StepDecorator(name, values)
+    return decorator if fn is None else decorator(fn)

@@ -1,0 +1,92 @@
+"""What may be set on a step, checked once, and set anew by `step.options(…)`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import fields
+from typing import Any, Final, Generic, TypedDict, TypeVar, Unpack
+
+from orquestrax.base.errors import DefinitionError
+from orquestrax.define.checks import check_name, check_seconds
+from orquestrax.model.options import ONCE, Executor, Retry, Seconds, StepOptions
+
+S = TypeVar("S")
+_LIMITS: Final = ("timeout", "total_timeout", "queue_timeout")
+
+
+class StepChanges(TypedDict, total=False):
+    """The options of a step; see `orquestrax.step`."""
+
+    queue: str
+    retry: Retry | None
+    timeout: Seconds | None
+    total_timeout: Seconds | None
+    queue_timeout: Seconds | None
+    executor: Executor | None
+    raises: tuple[type[BaseException], ...]
+
+
+class Options(StepOptions, Generic[S]):
+    """The options of a step, to be read, and to be called for the same step with other options.
+
+    charge.options.timeout              -> 30.0
+    charge.options(timeout=5)(order)    -> a call of charge that may take 5 s
+    """
+
+    __slots__ = ("_make",)
+    _make: Callable[[dict[str, Any]], S]
+
+    def __call__(self, **changes: Unpack[StepChanges]) -> S:
+        """The same step, under the same name, with these options changed. DefinitionError if one is wrong."""
+        return self._make({**_values_of(self), **changes})
+
+
+def options_of(
+    values: dict[str, Any], *, is_async: bool, at: str, make: Callable[[dict[str, Any]], Any]
+) -> Options[Any]:
+    """Checked options; `make` makes the step of other values. DefinitionError names the option and `at`."""
+    known = StepChanges.__annotations__
+    if unknown := values.keys() - known.keys():
+        raise DefinitionError(
+            f"{at}: a step has no option {', '.join(sorted(unknown))}; it has {', '.join(known)}"
+        )
+    checked: Options[Any] = Options(
+        queue=check_name("queue", values["queue"], at),
+        retry=_retry(values["retry"], at),
+        executor=_executor(values["executor"], is_async, at),
+        raises=_raises(values["raises"], at),
+        **{name: check_seconds(name, values[name], at) for name in _LIMITS},
+    )
+    object.__setattr__(checked, "_make", make)
+    return checked
+
+
+def _values_of(options: StepOptions) -> dict[str, Any]:
+    return {field.name: getattr(options, field.name) for field in fields(StepOptions)}
+
+
+def _retry(value: Any, at: str) -> Retry:
+    if value is None:
+        return ONCE
+    if not isinstance(value, Retry):
+        raise DefinitionError(f"{at}: retry={value!r}: write retry=Retry(attempts=…)")
+    return value
+
+
+def _executor(value: Any, is_async: bool, at: str) -> Executor:
+    own: Executor = "async" if is_async else "thread"
+    if value is None or value == own:
+        return own
+    if value not in ("async", "thread"):
+        raise DefinitionError(f"{at}: executor={value!r}: it is 'async' for an async def, 'thread' for a def")
+    if is_async:
+        raise DefinitionError(f"{at}: executor='thread' is for a def; an async def runs on the event loop")
+    raise DefinitionError(f"{at}: executor='async' is for an async def; a plain def runs in a thread")
+
+
+def _raises(value: Any, at: str) -> tuple[type[BaseException], ...]:
+    classes = value if isinstance(value, tuple | list) else (value,)
+    for cls in classes:
+        if not (isinstance(cls, type) and issubclass(cls, Exception)):
+            raise DefinitionError(f"{at}: raises={value!r}: name exception classes, in a tuple")
+    return tuple(classes)

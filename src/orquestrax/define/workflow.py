@@ -1,0 +1,132 @@
+"""Workflows: functions whose memory is their history.
+
+Calling a workflow function runs nothing: it is started by a client (`client.start(fulfil, order)`), and its
+code is run by the engine, through `main`.
+"""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import inspect
+import linecache
+from collections.abc import Callable, Coroutine
+from types import CodeType
+from typing import Any, Generic, NoReturn, ParamSpec, TypeVar, overload
+
+from orquestrax.base.errors import DefinitionError, ForbiddenInWorkflow, NotInWorkflow
+from orquestrax.define.checks import check_function, check_name, place, where_of
+from orquestrax.define.record import record
+from orquestrax.define.resource import uses_of
+from orquestrax.define.signatures import Signature
+from orquestrax.model.options import WorkflowOptions
+from orquestrax.replay.context import current
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+class Workflow(Generic[P, R]):
+    """What `@workflow` makes of an `async def`. Made by the decorator, not by hand.
+
+    name, version  how the definition is known: no module in it
+    fn             the function itself
+    signature      its arguments and result as JSON
+    file, line     where it is written, its decorators included
+    source         its text, from `line` on; "" where the source is not to be had
+    digest         SHA-256 (hex) of the file's text and the function's qualified name: tells other code apart
+    doc            its docstring
+    """
+
+    def __init__(
+        self, fn: Callable[P, Coroutine[Any, Any, R]], *, name: str | None = None, version: str = ""
+    ) -> None:
+        self.fn = fn
+        check_function("workflow", fn, name)
+        self.file, self.line = where_of(fn)
+        at = place(self.file, self.line)
+        _check_coroutine(fn, at)
+        self.name = check_name("workflow", name if name is not None else fn.__name__, at)
+        self.version = check_name("version", version, at) if version else ""
+        self.options = WorkflowOptions(version=self.version)
+        self.signature = Signature(fn, where=at)
+        self.source, self.digest = _code_of(fn, self.file, self.line)
+        self.doc = inspect.getdoc(fn) or ""
+        functools.update_wrapper(self, fn)
+        record(self)
+
+    def __call__(self, *_args: P.args, **_kwargs: P.kwargs) -> Coroutine[Any, Any, R]:
+        """Refused: NotInWorkflow outside of workflows, ForbiddenInWorkflow inside, each with what to do."""
+        self._refuse()
+
+    def main(self, arguments: bytes | str) -> Callable[[], Coroutine[Any, Any, R]]:
+        """What makes the coroutine to run for these encoded arguments. PayloadError if they do not fit."""
+        args, kwargs = self.signature.decode(arguments)
+        return functools.partial(self.fn, *args, **kwargs)
+
+    def _refuse(self) -> NoReturn:
+        if current() is not None:
+            raise ForbiddenInWorkflow(
+                f"{self.name} is a workflow of its own: to run its code as part of this one, move it into an "
+                "`async def` without decorator and call that from both"
+            )
+        raise NotInWorkflow(
+            f"{self.name}(…) runs nothing: start it with `await client.start({self.name}, …)`, or with "
+            f"`ox.run({self.name}, …)` in a script; `{self.name}.fn` is the bare function"
+        )
+
+    def __repr__(self) -> str:
+        return f"<workflow {self.name} at {place(self.file, self.line)}>"
+
+
+class WorkflowDecorator:
+    """`@workflow(…)` with its options, waiting for the function."""
+
+    def __init__(self, name: str | None, version: str) -> None:
+        self._name, self._version = name, version
+
+    def __call__(self, fn: Callable[P, Coroutine[Any, Any, R]], /) -> Workflow[P, R]:
+        return Workflow(fn, name=self._name, version=self._version)
+
+
+@overload
+def workflow(fn: Callable[P, Coroutine[Any, Any, R]], /) -> Workflow[P, R]: ...
+@overload
+def workflow(*, name: str | None = None, version: str = "") -> WorkflowDecorator: ...
+def workflow(fn: Any = None, /, *, name: str | None = None, version: str = "") -> Any:
+    """Declare a workflow: an `async def` that awaits steps, timers and messages.
+
+    name     by default the function's name
+    version  a text that is stored with each instance
+
+    Errors: DefinitionError names file and line.
+    """
+    decorator = WorkflowDecorator(name, version)
+    return decorator if fn is None else decorator(fn)
+
+
+def _check_coroutine(fn: Callable[..., Any], at: str) -> None:
+    name = getattr(fn, "__name__", "?")
+    if not inspect.iscoroutinefunction(fn):
+        raise DefinitionError(
+            f"{at}: workflow {name} is a plain def: write `async def {name}` and await its steps"
+        )
+    if uses := uses_of(fn):
+        raise DefinitionError(
+            f"{at}: workflow {name} takes {next(iter(uses))} as a resource: resources belong to its steps"
+        )
+
+
+def _code_of(fn: Callable[..., Any], file: str, line: int) -> tuple[str, str]:
+    """The function's text, and the digest of its file and name (of its byte code where there is none)."""
+    linecache.checkcache(file)
+    lines = linecache.getlines(file, getattr(fn, "__globals__", None))
+    content = "".join(lines).encode() if lines else _byte_code(inspect.unwrap(fn).__code__)
+    digest = hashlib.sha256(content + b"\0" + fn.__qualname__.encode()).hexdigest()
+    return "".join(inspect.getblock(lines[line - 1 :])) if lines else "", digest
+
+
+def _byte_code(code: CodeType) -> bytes:
+    inner = [_byte_code(const) for const in code.co_consts if isinstance(const, CodeType)]
+    plain = [const for const in code.co_consts if not isinstance(const, CodeType)]
+    return code.co_code + repr((code.co_names, plain, inner)).encode()
