@@ -15,7 +15,7 @@ from .binaries import find_binaries
 from .cluster import SUPERUSER, ensure_data, environment, useful_line
 from .copies import reachable
 from .locks import open_file
-from .postmaster import POLL, lives, orphans, read_pid_file
+from .postmaster import POLL, lives, orphans, read_pid_file, wait_for_exit
 from .sockets import PORT, make_socket_dir
 from .watchdog import rotate
 from .wire import ANSWER_DEADLINE, Refused, Session
@@ -54,6 +54,9 @@ def launch(layout: Layout) -> PidFile:
     ensure_data(layout, binaries)
     rotate(layout.log)
     socket_dir = make_socket_dir(layout)
+    if read_pid_file(layout.data) is None:  # a full disk leaves an empty one, at which PostgreSQL gives up
+        _end_orphans(layout)
+        (layout.data / "postmaster.pid").unlink(missing_ok=True)
     _refuse_if_served_elsewhere(layout, socket_dir)
     deadline = time.monotonic() + ORPHANS_DEADLINE
     while True:
@@ -142,7 +145,9 @@ def _await_ready(layout: Layout, pid: int) -> PidFile | None:
 
 def _end_orphans(layout: Layout) -> None:
     """Servers outlive a killed postmaster while they are busy, and no new one may write beside them."""
-    for pid in orphans(layout.data):
+    left = orphans(layout.data)
+    for pid in left:
         with contextlib.suppress(ProcessLookupError):
             os.kill(pid, signal.SIGQUIT)
-    time.sleep(0.1)
+    for pid in left:
+        wait_for_exit(pid, layout.data, ORPHANS_DEADLINE)

@@ -22,11 +22,13 @@ POLL = 0.003  # seconds
 
 @contextlib.contextmanager
 def locked(path: Path, *, seconds: float = math.inf) -> Iterator[None]:
-    """Hold the file's exclusive lock. Raises `TimeoutError` if it is not to be had in so many seconds.
+    """Hold the exclusive lock of the file, which must exist.
 
-    It is undone, not only closed: a child that was forked meanwhile holds a copy of the descriptor.
+    Raises `TimeoutError` if it is not to be had in so many seconds, `FileNotFoundError`.
+
+    The lock is undone, not only closed: a child that was forked meanwhile holds a copy of the descriptor.
     """
-    descriptor = open_file(path, os.O_RDWR)
+    descriptor = os.open(path, os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC)
     try:
         deadline = time.monotonic() + seconds
         while not try_exclusive(descriptor):
@@ -50,8 +52,8 @@ def try_exclusive(descriptor: int) -> bool:
 
 
 def nobody_holds(path: Path) -> bool:
-    """Whether no process holds a lock of the file at this moment."""
-    descriptor = open_file(path, os.O_RDWR)
+    """Whether no process holds a lock of the file at this moment. Raises `FileNotFoundError`."""
+    descriptor = os.open(path, os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC)
     try:
         return try_exclusive(descriptor)
     finally:

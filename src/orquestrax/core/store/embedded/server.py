@@ -42,6 +42,8 @@ def _await_answer(layout: Layout, database: str) -> Running | None:
     """The answer of the server that runs; None when it has ended, or will not answer."""
     deadline = time.monotonic() + READY_DEADLINE
     while (found := running(layout.data)) is not None and time.monotonic() < deadline:
+        if found.status == "stopping":
+            return None  # it may wait for its clients, for ever
         if found.status == "ready":
             try:
                 return _ensure_database(found, database)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from orquestrax.base.errors import EmbeddedServerError
 
-from .locks import locked
+from .locks import locked, open_file
 from .postmaster import stop
 from .reference import Reference
 from .server import ensure_server
@@ -68,6 +68,7 @@ class _Hold:
         self._reference: Reference | None = None
 
     def ensure(self, database: str) -> Running:
+        os.close(open_file(self._layout.start_lock, os.O_RDWR))
         with locked(self._layout.start_lock, seconds=LOCK_DEADLINE):
             if self._reference is not None and not self._reference.is_current():
                 self.forget()

@@ -10,6 +10,7 @@ has a session of its own, so Ctrl-C in the user's terminal does not reach it.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import select
 import time
@@ -25,16 +26,25 @@ PIPE = 0  # standard input
 
 
 def main(directory: str) -> None:
-    """Watch over the cluster directory until its server is stopped."""
+    """Watch over the cluster directory until its server is stopped.
+
+    It makes no file, and ends if the directory was removed: a server without its files ends by itself.
+    """
     cluster = Path(directory)
-    while True:
-        wait_for_last_user(cluster / "server.log")
-        with locked(cluster / "start.lock"):
-            if nobody_holds(cluster / "users.lock"):
-                stop(cluster / "data")
-                os.close(PIPE)  # before the lock: the next user must not take us for its watchdog
-                return
-        time.sleep(RECHECK)
+    with contextlib.suppress(FileNotFoundError):
+        while not end(cluster):
+            time.sleep(RECHECK)
+
+
+def end(cluster: Path) -> bool:
+    """Wait for the last user's end, then stop the server; False if there is a new user by then."""
+    wait_for_last_user(cluster / "server.log")
+    with locked(cluster / "start.lock"):
+        if nobody_holds(cluster / "users.lock"):
+            stop(cluster / "data")
+            os.close(PIPE)  # before the lock: the next user must not take us for its watchdog
+            return True
+    return False
 
 
 def wait_for_last_user(log: Path, check: float = LOG_CHECK) -> None:
