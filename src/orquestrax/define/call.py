@@ -19,7 +19,8 @@ from orquestrax.define.checks import place
 from orquestrax.define.outside import Runnable, run_once
 from orquestrax.define.signatures import Signature
 from orquestrax.model.commands import StepSpec
-from orquestrax.replay.context import ask_step, current
+from orquestrax.replay.context import current
+from orquestrax.replay.instance import Replay
 
 R = TypeVar("R")
 
@@ -52,8 +53,9 @@ class Call(Coroutine[Any, Any, R]):
         if self._begun:
             self._refuse()
         self._begun = True
-        if current() is not None:
-            return self._ask().__await__()
+        replay = current()
+        if replay is not None:
+            return self._ask(replay).__await__()
         return run_once(self.step, self._args, self._kwargs).__await__()
 
     def send(self, value: Any, /) -> Any:
@@ -83,14 +85,15 @@ class Call(Coroutine[Any, Any, R]):
             self._driver.close()
 
     async def _drive(self) -> R:
-        if current() is not None:
-            return await self._ask()
+        replay = current()
+        if replay is not None:
+            return await self._ask(replay)
         result: R = await run_once(self.step, self._args, self._kwargs)
         return result
 
-    def _ask(self) -> asyncio.Future[R]:
+    def _ask(self, replay: Replay) -> asyncio.Future[R]:
         step = self.step
-        return ask_step(step, step.signature.encode(self._args, self._kwargs), self.file, self.line)
+        return replay.ask_step(step, step.signature.encode(self._args, self._kwargs), self.file, self.line)
 
     def _refuse(self) -> NoReturn:
         raise RuntimeError(

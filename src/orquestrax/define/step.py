@@ -65,7 +65,7 @@ class Step(Generic[P, R]):
         self.uses = uses_of(fn)
         self.positional = positional_of(fn)
         self.options = options_of(values, is_async=self.is_async, at=at, make=self._with)
-        self.signature = Signature(fn, where=at)
+        self.signature = Signature(fn, where=f"step {self.name!r} ({at})")
         functools.update_wrapper(self, fn)
         record(self)
 

@@ -49,7 +49,7 @@ class Workflow(Generic[P, R]):
         self.name = check_name("workflow", name if name is not None else fn.__name__, at)
         self.version = check_name("version", version, at) if version else ""
         self.options = WorkflowOptions(version=self.version)
-        self.signature = Signature(fn, where=at)
+        self.signature = Signature(fn, where=f"workflow {self.name!r} ({at})")
         self.source, self.digest = _code_of(fn, self.file, self.line)
         self.doc = inspect.getdoc(fn) or ""
         functools.update_wrapper(self, fn)

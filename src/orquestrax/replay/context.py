@@ -12,7 +12,8 @@ from collections.abc import Coroutine
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
-from typing import Any, Final, TypeVar, overload
+from types import UnionType
+from typing import Any, Final, TypeAlias, TypeVar, _SpecialForm, overload
 from uuid import UUID
 
 from orquestrax.base.codec import Codec
@@ -23,6 +24,11 @@ from orquestrax.replay.loop import Loop
 from orquestrax.replay.sites import Site, caller
 
 T = TypeVar("T")
+MYPY = False  # mypy takes this very name for true, other type checkers for what it says
+if MYPY:  # with Any here it would let `text: str = await receive("approval", bool)` pass
+    _Form: TypeAlias = UnionType | _SpecialForm
+else:
+    _Form: TypeAlias = Any
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -84,7 +90,7 @@ def uuid4() -> UUID:
 @overload
 def receive(name: str, type: type[T]) -> Coroutine[Any, Any, T]: ...  # noqa: A002
 @overload
-def receive(name: str, type: Any = ...) -> Coroutine[Any, Any, Any]: ...  # noqa: A002
+def receive(name: str, type: _Form = ...) -> Coroutine[Any, Any, Any]: ...  # noqa: A002
 def receive(name: str, type: Any = Any) -> Coroutine[Any, Any, Any]:  # noqa: A002 - it reads as what it is
     """Wait for the next signal of this name and return its payload as `type`.
 
