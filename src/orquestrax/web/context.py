@@ -1,0 +1,36 @@
+"""What every route of the web room works with, made once per app."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from fastapi import Request
+
+from orquestrax.client.client import Client
+from orquestrax.core.store.clientverbs import ClientStore
+from orquestrax.core.store.hints import Hints
+from orquestrax.define.workflow import Workflow
+from orquestrax.settings import Settings
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WebContext:
+    """The services behind the pages and the API.
+
+    client     starts and messages; what it stores says who asked (`created_by`)
+    workflows  the code that is here, by name: used to check input against its types
+    """
+
+    client: Client
+    hints: Hints
+    store: ClientStore
+    settings: Settings
+    workflows: Mapping[str, Workflow[Any, Any]]
+
+
+def context_of(request: Request) -> WebContext:
+    """The context of the app that serves this request."""
+    context: WebContext = request.app.state.context
+    return context
