@@ -1,27 +1,30 @@
 """A workflow's memory is its history: events in, commands out; no database, sockets, threads or clock.
 
     instance    Replay, one workflow in memory: start, apply, take, close
-    machine     numbers the commands, keeps the open ones, compares them with the history
-    mismatch    the two sides of a difference, in words
+    turns       what goes in and comes out beside events and commands: Identity, Turn, Wait
+    driving     what each event that drives code does
+    machine     numbers the commands and keeps the open ones
+    mismatch    compares events with the commands; the two sides of a difference, in words
     mailbox     signals that wait for a receiver
     loop        the event loop: a ready queue, and time that only events move
     tasks       its handles, futures and tasks
     forbidden   what the loop refuses, and what to use instead
-    alike       functions of asyncio whose outcome would depend on the Python version or on memory addresses
+    alike       functions of asyncio whose outcome would depend on the Python version or on addresses
     ending      after the main task: cancel what is left, wait for it, finish
     eviction    closes everything without a sound or an effect
+    quiet       no logs and warnings from code that replays or was evicted
     sites       which line of the user's code asked
-    logs        silence while replaying
     context     what workflow code calls: now, uuid4, random, info, receive
 
 Invariants
-- Time, code and order depend on the start and the events alone. One event is applied, then the loop runs until idle,
-  live and in replay alike; so the order of the history is the order of execution.
-- Commands are numbered from 1 in the order of asking and never twice. `issued` and `trail` (a rolling CRC-32 over
-  kinds and names) are compared with every event, so commands that left no event of their own are checked as well.
-- The loop is entered only from a plain callback of the host's loop, or where there is none; never within a task.
-- Nothing that workflow code does or raises reaches the host: a failure of the main task is its outcome, one in a
-  callback goes to the log.
+- Time, code and order depend on the start and the events alone. One event is applied, then the loop runs
+  until idle, live and in replay alike; so the order of the history is the order of execution.
+- Commands are numbered from 1 in the order of asking and never twice. `issued` and `trail` (a rolling CRC-32
+  over kinds and names) are compared with every event, so commands that left no event are checked as well.
+- The loop is entered from a plain callback of the host's loop, or where there is none; never in a task.
+- Nothing that workflow code does or raises reaches the host: a failure of the main task is its outcome, one
+  in a callback goes to the log.
 
-Failure: `NonDeterminism` out of `apply`, before anything changed. The owner then closes the instance and parks it.
+Failure: `NonDeterminism` out of `apply`, before anything changed. The owner then closes the instance and
+parks it.
 """

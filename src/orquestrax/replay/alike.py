@@ -1,11 +1,12 @@
 """Functions of asyncio whose outcome would differ between Python versions or between processes.
 
-On a loop of ours they take the way written here; on every other loop nothing changes. Their code objects are exchanged,
-once per process when the first workflow runs, because users write `from asyncio import wait_for` before they import us.
+On a loop of ours they take the way written here; on every other loop nothing changes. Their code is
+exchanged, once per process when the first workflow runs, because users write `from asyncio import wait_for`
+long before that.
 
 wait_for      before 3.12 it wrapped what it waits for in a task, so commands came in another order
 as_completed  makes tasks in the order of a set of coroutines, that is of their addresses
-all_tasks     asks a set that our tasks are not in (see `loop`)
+all_tasks     asks a set that our tasks are not in (see `making`)
 wrap_future   would wait for another thread, which cannot call into a workflow
 Futures made by `gather` get a place in sets as all other futures of a loop have it.
 """
@@ -37,9 +38,7 @@ class _Hook:
         self.originals: dict[str, Callable[..., Any]] = {}
 
     async def wait_for(self, fut: Awaitable[Any], timeout: float | None) -> Any:  # noqa: ASYNC109
-        if _ours() is None or timeout is None:
-            return await self.originals["wait_for"](fut, timeout)
-        if timeout <= 0:
+        if _ours() is None or timeout is None or timeout <= 0:
             return await self.originals["wait_for"](fut, timeout)
         async with asyncio.timeout(timeout):
             return await fut

@@ -34,7 +34,7 @@ _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 @dataclass(frozen=True, slots=True)
 class WorkflowInfo:
-    """Which instance is running: the caller's id, the generated key, definition and version, and when it started."""
+    """Which instance is running: its id and generated key, definition and version, and when it started."""
 
     id: str
     key: UUID
@@ -61,7 +61,7 @@ def _datetime(microseconds: int) -> datetime:
 
 
 def now() -> datetime:
-    """The time of the event that is being handled, in UTC. It stands still until the next `await` that waits."""
+    """The time of the event that is being handled, in UTC. It stands still until the code waits."""
     return _datetime(_required("now()").now)
 
 
@@ -88,9 +88,9 @@ def uuid4() -> UUID:
 
 
 @overload
-def receive(name: str, type: type[T]) -> Coroutine[Any, Any, T]: ...  # noqa: A002
+def receive(name: str, type: type[T]) -> Coroutine[Any, Any, T]: ...
 @overload
-def receive(name: str, type: _Form = ...) -> Coroutine[Any, Any, Any]: ...  # noqa: A002
+def receive(name: str, type: _Form = ...) -> Coroutine[Any, Any, Any]: ...
 def receive(name: str, type: Any = Any) -> Coroutine[Any, Any, Any]:  # noqa: A002 - it reads as what it is
     """Wait for the next signal of this name and return its payload as `type`.
 

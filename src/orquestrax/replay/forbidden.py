@@ -1,4 +1,4 @@
-"""What the loop of a workflow refuses: everything that reaches outside, or that another thread or the host decides.
+"""What the loop of a workflow refuses: whatever reaches outside, or is decided by another thread or the host.
 
 Each refusal is one sentence that names what to use instead.
 """
@@ -11,47 +11,39 @@ from typing import Any, Final, NoReturn
 
 from orquestrax.base.errors import ForbiddenInWorkflow
 
-_STEP: Final = "put it in a step and await that"
-_OWNED: Final = "the loop of a workflow is run by the engine, leave this call out"
+_OUTSIDE: Final = """
+    getaddrinfo getnameinfo create_connection create_server sendfile start_tls
+    create_unix_connection create_unix_server connect_accepted_socket create_datagram_endpoint
+    connect_read_pipe connect_write_pipe subprocess_shell subprocess_exec
+    add_reader remove_reader add_writer remove_writer
+    sock_recv sock_recv_into sock_recvfrom sock_recvfrom_into sock_sendall sock_sendto
+    sock_connect sock_accept sock_sendfile
+"""
+_THREADS: Final = "run_in_executor set_default_executor"
+_SIGNALS: Final = "add_signal_handler remove_signal_handler"
+_LIFE: Final = """
+    run_forever run_until_complete stop close shutdown_asyncgens shutdown_default_executor set_debug
+"""
+_ERRORS: Final = "set_exception_handler default_exception_handler"
 
 _INSTEAD: Final = {
-    # the outside world
     **dict.fromkeys(
-        (
-            "getaddrinfo", "getnameinfo", "create_connection", "create_server", "sendfile", "start_tls",
-            "create_unix_connection", "create_unix_server", "connect_accepted_socket", "create_datagram_endpoint",
-            "connect_read_pipe", "connect_write_pipe", "subprocess_shell", "subprocess_exec",
-            "add_reader", "remove_reader", "add_writer", "remove_writer",
-            "sock_recv", "sock_recv_into", "sock_recvfrom", "sock_recvfrom_into", "sock_sendall", "sock_sendto",
-            "sock_connect", "sock_accept", "sock_sendfile",
-        ),
-        f"a connection, file or process cannot be replayed: {_STEP}",
+        _OUTSIDE.split(), "a connection, file or process cannot be replayed, put it in a step and await that"
     ),
     **dict.fromkeys(
-        ("run_in_executor", "set_default_executor"),
-        "a thread cannot be replayed: make the function a step (a plain `def` step runs in a thread) and await it",
+        _THREADS.split(),
+        "a thread cannot be replayed, make the function a step (a plain `def` runs in a thread)",
     ),
     "call_soon_threadsafe": (
-        "another thread cannot call into a workflow, as that cannot be replayed: let a step do the work and await it, "
-        "or send the workflow a signal"
+        "what another thread does cannot be replayed, let a step do it, or send the workflow a signal"
     ),
     **dict.fromkeys(
-        ("add_signal_handler", "remove_signal_handler"),
-        "signals of the process belong to the node: for messages from outside use orquestrax.receive",
+        _SIGNALS.split(),
+        "signals of the process are the node's, for messages from outside use orquestrax.receive",
     ),
-    # the loop's own life
-    **dict.fromkeys(
-        (
-            "run_forever", "run_until_complete", "stop", "close", "shutdown_asyncgens", "shutdown_default_executor",
-            "set_debug",
-        ),
-        _OWNED,
-    ),
-    **dict.fromkeys(
-        ("set_exception_handler", "default_exception_handler"),
-        "errors of callbacks go to the log of the instance: catch them in the callback",
-    ),
-}  # fmt: skip
+    **dict.fromkeys(_LIFE.split(), "the loop of a workflow is run by the engine, leave the call out"),
+    **dict.fromkeys(_ERRORS.split(), "errors of callbacks go to the log, catch them in the callback"),
+}
 
 
 def refuse(facility: str, instead: str) -> NoReturn:
@@ -60,20 +52,14 @@ def refuse(facility: str, instead: str) -> NoReturn:
 
 
 def _refusing(name: str) -> Callable[..., Any]:
-    def method(self: object, *args: object, **kwargs: object) -> NoReturn:  # noqa: ARG001 - takes what its original takes
+    def method(self: object, *args: object, **kwargs: object) -> NoReturn:  # noqa: ARG001 - as its original
         refuse(f"loop.{name}()", _INSTEAD[name])
 
     method.__name__ = method.__qualname__ = name
     return method
 
 
-class _Refusing:
-    """The methods above. They are plain even where the originals are coroutines: the error comes at the call."""
-
-
-for _name in _INSTEAD:
-    setattr(_Refusing, _name, _refusing(_name))
-
-
-class ForbiddingLoop(_Refusing, asyncio.AbstractEventLoop):
-    """An event loop without any way outside; what remains is in `loop`."""
+# The methods are plain even where the originals are coroutines: the error comes at the call.
+ForbiddingLoop: Any = type(
+    "ForbiddingLoop", (asyncio.AbstractEventLoop,), {name: _refusing(name) for name in _INSTEAD}
+)

@@ -12,22 +12,29 @@ from orquestrax.replay.mailbox import Mailbox
 from orquestrax.replay.sites import Site
 from orquestrax.replay.tasks import CommandFuture, TimerHandle
 
-Target = CommandFuture | TimerHandle
-
 
 class Machine:
     """The commands of one instance.
 
-    issued, trail   how many commands have been asked for, and the rolling CRC-32 over their labels
-    labels          "<kind> <name>" of each, by number - 1: what events are compared with, long after the command
+    issued, trail   how many have been asked for, and the rolling CRC-32 over their labels
+    labels          "<kind> <name>" of each, by number - 1: events are compared with them for ever
     open            those that are neither resolved nor abandoned, by number
-    before          what `issued` was when the latest event was applied: the commands since then are its doing
     targets         what to wake: the future or handle of each open command
+    before          what `issued` was when the latest event was applied: the commands since are its doing
     """
 
     __slots__ = (
-        "_abandoned", "_asked", "_handed_out", "before", "issued", "labels", "mailbox", "open", "targets", "trail",
-    )  # fmt: skip
+        "_abandoned",
+        "_asked",
+        "_handed_out",
+        "before",
+        "issued",
+        "labels",
+        "mailbox",
+        "open",
+        "targets",
+        "trail",
+    )
 
     def __init__(self) -> None:
         self.issued = self.before = self.trail = 0
@@ -46,42 +53,36 @@ class Machine:
         self.issued += 1
         return self.issued
 
-    def _keep(self, command: Command, target: Target) -> None:
-        self.open[command.number] = command
-        self.targets[command.number] = target
+    def _keep(self, command: Command, number: int, target: Any) -> None:
+        self.open[number] = command
+        self.targets[number] = target
         self._asked.append(command)
 
-    def ask_step(
-        self,
-        step: StepSpec,
-        arguments: bytes,
-        file: str | None,
-        line: int | None,
-        now: int,
-        future: CommandFuture,
-    ) -> None:
+    def ask_step(self, step: StepSpec, arguments: bytes, site: Site, now: int, future: CommandFuture) -> None:
         """A step is to run; `future` gets its outcome."""
         name = step.name
         future.command = number = self._number("step", name)
-        self._keep(
-            RunStep(
-                number=number, name=name, file=file, line=line, step=step, arguments=arguments, asked_at=now
-            ),
-            future,
+        file, line = site
+        command = RunStep(
+            number=number, name=name, file=file, line=line, asked_at=now, step=step, arguments=arguments
         )
+        self._keep(command, number, future)
 
     def ask_timer(self, due: int, site: Site, now: int, handle: TimerHandle) -> None:
         """A timer is to fire; then `handle` becomes ready."""
         handle.number = number = self._number("timer", "")
-        self._keep(StartTimer(number=number, file=site[0], line=site[1], due=due, asked_at=now), handle)
+        file, line = site
+        self._keep(StartTimer(number=number, file=file, line=line, asked_at=now, due=due), number, handle)
 
     def ask_signal(self, name: str, site: Site, now: int, future: CommandFuture) -> MessageReceived | None:
         """A signal is wanted: one that was kept is returned, else `future` gets the next one."""
         future.command = number = self._number("receive", name)
         kept = self.mailbox.get(name)
         if kept is None:
+            file, line = site
             self.mailbox.wait(name, number)
-            self._keep(Receive(number=number, name=name, file=site[0], line=site[1], asked_at=now), future)
+            command = Receive(number=number, name=name, file=file, line=line, asked_at=now)
+            self._keep(command, number, future)
         return kept
 
     def ask_end(self, status: str, payload: bytes, now: int) -> Finish:
@@ -101,7 +102,7 @@ class Machine:
         command = self.open.pop(number, None)
         if command is None:
             return
-        self.targets.pop(number, None)
+        del self.targets[number]
         if isinstance(command, Receive):
             self.mailbox.leave(command.name, number)
         if number <= self._handed_out:  # else nobody outside has heard of it
@@ -110,8 +111,8 @@ class Machine:
     def take(self) -> tuple[list[Command], list[Command]]:
         """Asked and still open (or the end), and abandoned, since the last time, each in order."""
         open_ = self.open
-        asked = [command for command in self._asked if command.number in open_ or isinstance(command, Finish)]
-        abandoned = self._abandoned
+        asked = [each for each in self._asked if each.number in open_ or isinstance(each, Finish)]
+        abandoned = sorted(self._abandoned, key=_number_of)
         self._asked, self._abandoned, self._handed_out = [], [], self.issued
         return asked, abandoned
 
@@ -121,3 +122,12 @@ class Machine:
         self.targets.clear()
         self._asked.clear()
         self._abandoned.clear()
+
+
+def _number_of(command: Command) -> int:
+    return command.number
+
+
+def trail_of(labels: list[str]) -> int:
+    """What `Machine.trail` is after commands of these labels."""
+    return crc32("".join(f"{label}\n" for label in labels).encode())

@@ -1,7 +1,7 @@
 """Signals that wait for a receiver, and receivers that wait for a signal: a queue per name.
 
-A signal goes to the receiver that has waited longest. It cannot be lost to a receiver that is cancelled just then: the
-queue of the loop is empty when an event is applied, so the receiver's wake-up is the first thing that runs.
+A signal goes to the receiver that has waited longest. It cannot be lost to one that is cancelled just then:
+the loop's queue is empty when an event is applied, so the receiver's wake-up is the first thing to run.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ class Mailbox:
         if not receivers:
             del self._receivers[name]
 
-    def left(self) -> list[MessageReceived]:
+    def kept(self) -> list[MessageReceived]:
         """The kept signals, in the order they came."""
         kept = [signal for signals in self._signals.values() for signal in signals]
         return sorted(kept, key=lambda signal: signal.number)

@@ -1,108 +1,155 @@
-"""The two sides of a difference between a history and the code, in words."""
+"""Compares events with the commands that code has asked for, and says in words how the two sides differ."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, Final
-
-import msgspec
 
 from orquestrax.base.errors import NonDeterminism
 from orquestrax.model import events
+from orquestrax.model.commands import Finish
 from orquestrax.model.events import Event
-from orquestrax.replay.machine import Machine
-from orquestrax.replay.sites import Site
+from orquestrax.replay.machine import Machine, trail_of
+from orquestrax.replay.sites import NOWHERE, Site
 
-_VERBS: Final = {
+_STEP_EVENTS: Final = {
     events.STEP_COMPLETED: "completed",
     events.STEP_FAILED: "failed",
     events.STEP_STARTED: "started",
     events.STEP_RETRYING: "to be tried again",
     events.STEP_CANCELLED: "cancelled",
 }
-_SHOWN: Final = 5
+_SHOWN: Final = 5  # of many commands in a message
+_TRIED: Final = 100  # of many commands that one may be too much of
 
 
-def label_of(event: Event, data: Any) -> tuple[int, str] | None:
-    """The command that an event names: its number and label."""
-    if event.type in _VERBS:
+def check(event: Event, data: Any, machine: Machine, waits_at: Callable[[], Site]) -> None:
+    """NonDeterminism if the counts differ, or the command that the event names is another one."""
+    named = _command_of(event, data)
+    if event.issued == machine.issued and event.trail == machine.trail:
+        if named is None:
+            return
+        number, label = named
+        if 1 <= number <= machine.issued and machine.labels[number - 1] == label:
+            return
+    raise compare(event, data, machine, waits_at())
+
+
+def compare(event: Event, data: Any, machine: Machine, main: Site) -> NonDeterminism:
+    """Why this event cannot be applied; `main` is where the main task waits."""
+    recorded = _recorded(event, data)
+    named = _command_of(event, data)
+    if named is not None:
+        number, label = named
+        if number > machine.issued or number < 1:
+            asked = f"asked for only {machine.issued} commands"
+            return _error(event, recorded, asked + _latest(machine), main)
+        own = machine.labels[number - 1]
+        if own != label:
+            asked = f"asked for {_in_words(own)} as command {number}"
+            return _error(event, recorded, asked, _site(machine, number, main))
+    if event.issued == machine.issued and event.trail == machine.trail:
+        assert named is not None
+        asked = f"no longer waits for {_in_words(named[1])}, command {named[0]}"
+        return _error(event, recorded, asked, main)
+    return _counts(event, recorded, machine, main)
+
+
+def _counts(event: Event, recorded: str, machine: Machine, main: Site) -> NonDeterminism:
+    """The event names no command, or the right one: what differs are the commands asked for before it."""
+    other = "other commands" if event.issued == machine.issued else "commands"
+    asked = f"asked for {machine.issued} {other}" + _latest(machine)
+    suspect = _suspect(event, machine)
+    site = main if suspect is None else _site(machine, suspect, main)
+    return _error(event, f"{recorded} after {event.issued} commands", asked, site)
+
+
+def _suspect(event: Event, machine: Machine) -> int | None:
+    """The command that most likely was not there when the history was made; None if one is missing."""
+    labels = machine.labels
+    if event.issued > machine.issued:
+        return None
+    if trail_of(labels[: event.issued]) == event.trail:
+        return event.issued + 1
+    fresh = range(machine.before + 1, machine.issued + 1)
+    if event.issued == machine.issued - 1:
+        for number in fresh[:_TRIED]:
+            if trail_of(labels[: number - 1] + labels[number:]) == event.trail:
+                return number
+    return machine.before + 1
+
+
+def ended(event: Event, finish: Finish) -> NonDeterminism:
+    """The history goes on, or ends otherwise, where the code has ended."""
+    return _error(event, _recorded(event, events.decode(event)), f"ended as {finish.status}", NOWHERE)
+
+
+def not_ended(event: Event, machine: Machine, main: Site) -> NonDeterminism:
+    """The history ends where the code does not."""
+    waits_for = _some([machine.labels[number - 1] for number in machine.open])
+    return _error(event, _recorded(event, None), f"still waits for {waits_for}", main)
+
+
+def after_end(event: Event) -> NonDeterminism:
+    """Something follows the terminal event."""
+    return _error(event, f"{_recorded(event, events.decode(event))} after its end", "has ended", NOWHERE)
+
+
+def unknown(event: Event) -> NonDeterminism:
+    """A type of event that this release does not know."""
+    recorded = f"an event of type {event.type!r}"
+    return _error(event, recorded, "runs on a release that does not know it: upgrade this node", NOWHERE)
+
+
+def _command_of(event: Event, data: Any) -> tuple[int, str] | None:
+    """Number and label of the command that an event names."""
+    if event.type in _STEP_EVENTS:
         return data.command, f"step {data.step}"
     if event.type == events.TIMER_FIRED:
         return data.command, "timer "
     return None
 
 
-def recorded(event: Event, data: Any) -> str:
-    """The side of the history."""
-    if event.type in _VERBS:
-        return f"step {data.step!r} {_VERBS[event.type]} as command {data.command}"
+def _recorded(event: Event, data: Any) -> str:
+    if event.type in _STEP_EVENTS:
+        return f"step {data.step!r} {_STEP_EVENTS[event.type]} as command {data.command}"
     if event.type == events.TIMER_FIRED:
         return f"a timer fired as command {data.command}"
     if event.type == events.SIGNAL:
-        return f"the signal {data.name!r}"
+        return f"signal {data.name!r} received"
     if event.type == events.CANCEL:
         return "a cancel request"
     if event.type in events.TERMINAL:
         return f"the end as {event.type}"
-    return event.type
+    return f"event {event.type!r}"
 
 
-def named(label: str) -> str:
-    """A command in words."""
+def _in_words(label: str) -> str:
     kind, _, name = label.partition(" ")
-    if kind == "timer":
-        return "a timer"
-    if kind == "receive":
-        return f"the signal {name!r}"
-    if kind == "finish":
-        return "the end"
+    match kind:
+        case "timer":
+            return "a timer"
+        case "receive":
+            return f"a signal {name!r}"
+        case "finish":
+            return "the end"
     return f"step {name!r}"
 
 
-def some(labels: list[str]) -> str:
-    """The first few of these commands in words."""
-    shown = [named(label) for label in labels[:_SHOWN]]
+def _latest(machine: Machine) -> str:
+    """What the code asked for since the event before."""
+    fresh = machine.labels[machine.before :]
+    return f", since the event before for {_some(fresh)}" if fresh else ", none since the event before"
+
+
+def _some(labels: list[str]) -> str:
+    shown = [_in_words(label) for label in labels[:_SHOWN]]
     if len(labels) > _SHOWN:
         shown.append(f"{len(labels) - _SHOWN} more")
     return ", ".join(shown) or "nothing"
 
 
-def compare(event: Event, data: Any, machine: Machine, main: Site) -> NonDeterminism:
-    """Why this event cannot be applied; `main` is where the main task waits."""
-    named_by_event = label_of(event, data)
-    if named_by_event is not None:
-        number, label = named_by_event
-        if not 1 <= number <= machine.issued:
-            return _error(event, recorded(event, data), f"asked for only {machine.issued} commands", main)
-        own = machine.labels[number - 1]
-        if own != label:
-            site = site_of(machine, number, main)
-            return _error(event, recorded(event, data), f"asked for {named(own)} as command {number}", site)
-    if (event.issued, event.trail) != (machine.issued, machine.trail):
-        return _counts(event, data, machine, main)
-    number = named_by_event[0] if named_by_event else 0
-    return _error(
-        event,
-        recorded(event, data),
-        f"no longer waits for {named(machine.labels[number - 1])}, command {number}",
-        main,
-    )
-
-
-def _counts(event: Event, data: Any, machine: Machine, main: Site) -> NonDeterminism:
-    fresh = machine.labels[machine.before :]
-    first = machine.before + 1
-    if machine.issued > event.issued:
-        first = max(first, event.issued + 1)
-    other = "other commands" if event.issued == machine.issued else "commands"
-    return _error(
-        event,
-        f"{recorded(event, data)}, after {event.issued} commands",
-        f"asked for {machine.issued} {other}, the latest being {some(fresh)}",
-        site_of(machine, first, main) if machine.issued >= event.issued else main,
-    )
-
-
-def site_of(machine: Machine, number: int, main: Site) -> Site:
+def _site(machine: Machine, number: int, main: Site) -> Site:
     """Where the first open command from this number on was asked for, else where the main task waits."""
     for command in machine.open.values():
         if command.number >= number and command.file is not None:
@@ -111,40 +158,6 @@ def site_of(machine: Machine, number: int, main: Site) -> Site:
 
 
 def _error(event: Event, recorded: str, asked: str, site: Site) -> NonDeterminism:
-    at = f" ({site[0]}:{site[1]})" if site[0] is not None else ""
-    return NonDeterminism(
-        f"event {event.seq}: the history has {recorded}; the code {asked}{at}",
-        recorded=recorded,
-        asked=asked,
-        file=site[0],
-        line=site[1],
-    )
-
-
-def after_end(event: Event, ended_as: str) -> NonDeterminism:
-    """The history goes on where the code has ended."""
-    return _error(event, recorded(event, safe_decode(event)), f"had {ended_as}", (None, None))
-
-
-def not_ended(event: Event, main: Site, machine: Machine) -> NonDeterminism:
-    """The history ends where the code does not."""
-    open_ = some([machine.labels[number - 1] for number in machine.open])
-    return _error(event, f"the end as {event.type}", f"still waits for {open_}", main)
-
-
-def unknown(event: Event) -> NonDeterminism:
-    """An event that this release does not know."""
-    return _error(
-        event,
-        f"an event of type {event.type!r}",
-        "runs on a release that does not know it: upgrade this node",
-        (None, None),
-    )
-
-
-def safe_decode(event: Event) -> Any:
-    """The event's data, for a message about it."""
-    try:
-        return events.decode(event)
-    except (KeyError, msgspec.MsgspecError):
-        return None
+    at = "" if site[0] is None else f" ({site[0]}:{site[1]})"
+    message = f"the history has {recorded} (event {event.seq}); the code {asked}{at}"
+    return NonDeterminism(message, recorded=recorded, asked=asked, file=site[0], line=site[1])

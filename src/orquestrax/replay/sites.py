@@ -22,7 +22,7 @@ NOWHERE: Final[Site] = (None, None)
 
 
 def caller(outermost: CodeType) -> Site:
-    """File and line of the nearest user code on the stack; nothing if the frame of `outermost` comes first."""
+    """File and line of the nearest user code on the stack; nothing if `outermost` comes first."""
     frame: FrameType | None = sys._getframe(1)  # noqa: SLF001 - inspect.currentframe, without its cost
     while frame is not None:
         code = frame.f_code
@@ -35,7 +35,7 @@ def caller(outermost: CodeType) -> Site:
 
 
 def waiting(coroutine: Any) -> Site:
-    """Where a suspended coroutine waits: the deepest of its lines that is in the file of the user's function."""
+    """Where a suspended coroutine waits: its deepest line in the file of the user's function."""
     home: str | None = None
     line: int | None = None
     inner = coroutine

@@ -1,35 +1,23 @@
 """What the loop makes: handles, futures and tasks.
 
-Futures and tasks hash by a number of their own loop, not by address. So sets of them, which `asyncio.wait` returns and
-`TaskGroup` keeps, iterate in the same order in every process.
+Futures and tasks hash by a number of their own loop, not by address. So sets of them, which `asyncio.wait`
+returns and `TaskGroup` keeps, iterate in the same order in every process.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
 from contextvars import Context, copy_context
-from typing import Any, Protocol
-
-
-class Timers(Protocol):
-    """Where an open timer or step is given up."""
-
-    def abandon(self, number: int) -> None:
-        """The code no longer waits for this command."""
+from typing import Any
 
 
 class Handle(asyncio.Handle):
-    """A callback in the ready queue; made leaner than its base, which asks for debug mode and context each time."""
+    """A callback in the ready queue; leaner than its base, which asks for debug mode each time."""
 
     __slots__ = ()
 
     def __init__(
-        self,
-        callback: Callable[..., object],
-        args: tuple[Any, ...],
-        loop: asyncio.AbstractEventLoop,
-        context: Context | None,
+        self, callback: Any, args: tuple[Any, ...], loop: asyncio.AbstractEventLoop, context: Context | None
     ) -> None:
         self._callback = callback
         self._args = args
@@ -43,27 +31,26 @@ class Handle(asyncio.Handle):
 class TimerHandle(asyncio.TimerHandle):
     """A callback for later. `number` is the timer's command; 0 if it needed none, as its time had come."""
 
-    __slots__ = ("_timers", "number")
+    __slots__ = ("number",)
 
     def __init__(
         self,
         when: float,
-        callback: Callable[..., object],
+        callback: Any,
         args: tuple[Any, ...],
         loop: asyncio.AbstractEventLoop,
         context: Context | None,
-        timers: Timers,
     ) -> None:
         super().__init__(when, callback, args, loop, context)
-        self._timers = timers
         self.number = 0
 
     def cancel(self) -> None:
         """Forget the callback; an open timer is abandoned."""
         if not self._cancelled:
+            loop = self._loop  # type: ignore[attr-defined]
             asyncio.Handle.cancel(self)
             if self.number:
-                self._timers.abandon(self.number)
+                loop.machine.abandon(self.number)
 
 
 class Future(asyncio.Future[Any]):
@@ -78,22 +65,23 @@ class Future(asyncio.Future[Any]):
     def set_exception(self, exception: type | BaseException, /) -> None:
         """Fail. While replaying nobody is told that nobody looked: that was said when it happened."""
         super().set_exception(exception)
-        if self.get_loop().silent:  # type: ignore[attr-defined]
+        loop: Any = self.get_loop()
+        if loop.silent:
             self._log_traceback = False
 
 
 class CommandFuture(Future):
     """What the code awaits for a step or a signal; cancelling it abandons the command."""
 
-    __slots__ = ("_timers", "command")
-    _timers: Timers
+    __slots__ = ("command",)
     command: int
 
     def cancel(self, msg: Any | None = None) -> bool:
         """Stop waiting."""
         if not super().cancel(msg):
             return False
-        self._timers.abandon(self.command)
+        loop: Any = self.get_loop()
+        loop.machine.abandon(self.command)
         return True
 
 
@@ -105,3 +93,9 @@ class Task(asyncio.Task[Any]):
 
     def __hash__(self) -> int:
         return self.number
+
+
+def silence(task: asyncio.Task[Any]) -> None:
+    """Let a task go without the report that it was pending, or that nobody saw its error."""
+    task._log_destroy_pending = False  # type: ignore[attr-defined]  # noqa: SLF001 - asyncio's own switch
+    task._log_traceback = False  # noqa: SLF001
