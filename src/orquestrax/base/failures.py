@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 
-from orquestrax.base.codec import ANY, encode_error
+from orquestrax.base.codec import encode_error
 from orquestrax.base.errors import StepFailed, StepTimedOut
 
 
@@ -17,7 +17,7 @@ class Failure(msgspec.Struct, frozen=True):
     message    its text
     traceback  formatted
     step       the step that failed, "" elsewhere
-    args       its arguments as a JSON array; None where they are unknown or JSON cannot hold them
+    args       its arguments as JSON gives them back; None where they are unknown or JSON cannot hold them
     module     where its class was defined; a hint, since one module may have two names
     bases      the names of the classes that it derives from, nearest first
     cause      what it was raised from
@@ -27,22 +27,17 @@ class Failure(msgspec.Struct, frozen=True):
     message: str = ""
     traceback: str = ""
     step: str = ""
-    args: msgspec.Raw | None = None
+    args: list[Any] | None = None
     module: str = ""
-    bases: tuple[str, ...] = ()
+    bases: list[str] = []
     cause: Failure | None = None
-
-    @property
-    def arguments(self) -> list[object] | None:
-        """The exception's `args`, as JSON gives them back."""
-        return None if self.args is None else list(ANY.decode(bytes(self.args)))
 
 
 _DECODE: Final = msgspec.json.Decoder(Failure).decode
 
 
 def encode(error: BaseException, *, step: str) -> bytes:
-    """The bytes to store for what the body of `step` raised, arguments included. Never raises."""
+    """The bytes to store for what the body of `step` raised, and for making it anew. Never raises."""
     return encode_error(error, step=step, with_args=True)
 
 

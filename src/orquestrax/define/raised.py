@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from orquestrax.base.codec.failures import names_of_bases
 from orquestrax.base.errors import StepTimedOut
 from orquestrax.base.failures import Failure, as_step_failed
 
@@ -30,10 +31,9 @@ def rebuild(failure: Failure, raises: Sequence[type[BaseException]]) -> BaseExce
 
 
 def _make(cls: type[BaseException], failure: Failure) -> BaseException:
-    arguments = failure.arguments
-    if arguments is None:
+    if failure.args is None:
         raise ValueError("JSON cannot hold its arguments")
-    error = cls(*arguments)
+    error = cls(*failure.args)
     if not isinstance(error, cls):
         raise TypeError(f"{cls.__name__}(…) made a {type(error).__name__}")
     return error
@@ -54,11 +54,6 @@ def _fits(cls: type[BaseException], failure: Failure) -> bool:
     A module may be imported by two names and a class may move or change its bases, but hardly all at once.
     """
     return not failure.module or cls.__module__ == failure.module or names_of_bases(cls) == failure.bases
-
-
-def names_of_bases(cls: type[BaseException]) -> tuple[str, ...]:
-    """The names of the exceptions that a class derives from, nearest first, `Exception` included."""
-    return tuple(base.__name__ for base in cls.__mro__[1:] if issubclass(base, Exception))
 
 
 def _subclasses(base: type[BaseException]) -> Iterator[type[BaseException]]:

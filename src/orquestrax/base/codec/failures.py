@@ -35,14 +35,15 @@ def encode_error(error: BaseException, *, step: str | None = None, with_args: bo
     """Describe an exception as JSON: `type`, `message`, `traceback`, and `step`, `cause`, `args` if any.
 
     `cause` is the same for the exception it was raised from, or while handling which it was raised, at most
-    10 deep. `args`, with `with_args`, are the arguments to make it anew, left out if JSON cannot hold them.
+    10 deep. With `with_args` there is what it takes to make it anew: `args`, left out if JSON cannot hold
+    them, and to find its class `module` and `bases`, the names of the exceptions that it derives from.
     Text is cut in the middle: messages at 10 kB, tracebacks at 50 kB. Never raises, whatever the exception.
     """
     records = list(_chain(error))
     if step is not None:
         records[0]["step"] = _clean(step, _MAX_MESSAGE)
     if with_args:
-        records[0] |= _args(error)
+        records[0] |= _class(type(error)) | _args(error)
     raw = _encode(records)
     while len(raw) > MAX_PAYLOAD:  # escapes of control characters can make six bytes of one
         records.pop() if len(records) > 1 else records[0].pop("args")
@@ -119,6 +120,18 @@ def _users_frames(trace: TracebackType | None) -> TracebackType | None:
     while inner is not None and inner.tb_frame.f_code.co_filename.startswith(_CALLERS):
         inner = inner.tb_next
     return inner or trace
+
+
+def names_of_bases(cls: type[BaseException]) -> list[str]:
+    """The names of the exceptions that a class derives from, nearest first, `Exception` included."""
+    return [base.__name__ for base in cls.__mro__[1:] if issubclass(base, Exception)]
+
+
+def _class(cls: type[BaseException]) -> dict[str, Any]:
+    return {
+        "module": _clean(cls.__module__, _MAX_MESSAGE),
+        "bases": [_clean(name, _MAX_MESSAGE) for name in names_of_bases(cls)],
+    }
 
 
 def _args(error: BaseException) -> dict[str, Any]:
