@@ -83,6 +83,7 @@ class Claimer:
     def abandon(self) -> None:
         """Cut everything at once."""
         self._stopping = True
+        self._store.close()  # first: a cancelled statement would send a cancel request
         for task in self._tasks:
             task.cancel()
 

@@ -27,7 +27,7 @@ def ended(execution: Execution, now: int, done: Done, *, start: NewInstance | No
         result=events.raw(payload) if payload is not None and status == events.COMPLETED else None,
         error=events.raw(payload) if payload is not None and status != events.COMPLETED else None,
         reason=reason_of(order),
-        unhandled=unhandled(execution.leftovers),
+        unhandled=[*execution.replay.unhandled(), *unhandled(execution.leftovers)],
     )
     replay = execution.replay
     terminal = Event(execution.seq + 1, status, at, replay.issued, replay.trail, events.encode(data))
@@ -62,12 +62,16 @@ def unrun(row: InstanceRow, history: History, type_: str, *, node: str, now: int
 
 def blocked(row: InstanceRow, history: History, error: Exception, *, digest: str, done: Done) -> Write:
     """The park of an instance that the code here cannot continue; `digest` is that of the code that failed."""
+    read = max([row.mail, *(message.number for message in history.messages)])
+    return Write(key=row.key, read_mail=read, done=done, change=block_of(error, digest=digest))
+
+
+def block_of(error: Exception, *, digest: str) -> RowChange:
+    """The row of a blocked instance: both sides, and the digest of the code that failed."""
     sides = events.Blocked(message=str(error), recorded="", asked="")
     if isinstance(error, NonDeterminism):
         sides = events.Blocked(str(error), error.recorded, error.asked, error.file, error.line)
-    change = RowChange(status="blocked", release=True, blocked_by=digest, blocked=msgspec.json.encode(sides))
-    read = max([row.mail, *(message.number for message in history.messages)])
-    return Write(key=row.key, read_mail=read, done=done, change=change)
+    return RowChange(status="blocked", release=True, blocked_by=digest, blocked=msgspec.json.encode(sides))
 
 
 def unhandled(messages: Iterable[Message]) -> list[events.Unhandled]:

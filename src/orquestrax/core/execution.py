@@ -169,7 +169,10 @@ class Execution:
         return RowChange(status=status, waits=waits)
 
     def _waits(self) -> bytes:
-        return _ENCODE(self.replay.waits())
+        """For what it waits; a wait that knows no place gets the line where the main task waits."""
+        file, line = self.replay.waits_at()
+        waits = self.replay.waits()
+        return _ENCODE([w if w.file else msgspec.structs.replace(w, file=file, line=line) for w in waits])
 
     def wrote(self, change: RowChange) -> None:
         """Remember what the row says from now on."""

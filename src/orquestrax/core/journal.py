@@ -98,9 +98,9 @@ class Lane:
     def abandon(self) -> None:
         self._stopping = True
         self.queue.clear()
+        self._drop_connection()  # first: a cancelled statement would send a cancel request
         if self._task is not None:
             self._task.cancel()
-        self._drop_connection()
 
     async def _run(self) -> None:
         while True:

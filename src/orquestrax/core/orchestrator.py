@@ -22,13 +22,13 @@ from orquestrax.base.clock import DatabaseClock
 from orquestrax.base.codec import encode_error
 from orquestrax.base.errors import OrquestraxError
 from orquestrax.core.dispatcher import Dispatcher, Runner
-from orquestrax.core.endings import blocked, ended, unrun
+from orquestrax.core.endings import block_of, blocked, ended, unrun
 from orquestrax.core.execution import Effects, Execution, RetryAt
 from orquestrax.core.journal import Journal
 from orquestrax.core.timers import Timers
 from orquestrax.define.workflow import Workflow
 from orquestrax.model import events
-from orquestrax.model.commands import RunStep, StartTimer
+from orquestrax.model.commands import Command, RunStep, StartTimer
 from orquestrax.model.jobs import BodyKey, Errored, Job, Outcome, Succeeded
 from orquestrax.model.rows import History, InstanceRow, Message, NewInstance, Verdict, Write
 from orquestrax.replay.instance import Identity, Replay
@@ -69,6 +69,15 @@ class Orchestrator:
         self._on_changed, self._on_left = on_changed, on_left
         self._on_mail, self._on_evicted = on_mail, on_evicted
         self._moved, self._watched = set[UUID](), False
+
+    @contextmanager
+    def _guarded(self, execution: Execution) -> Iterator[None]:
+        """A fault of the engine itself in one turn stops that instance, visibly, and no other."""
+        try:
+            yield
+        except Exception as error:
+            log.exception("instance %s cannot go on here", execution.id)
+            self._block(execution, error)
 
     # -- how instances come into this memory ---------------------------------------------------------------------
 
@@ -160,6 +169,11 @@ class Orchestrator:
         command = execution.replay.open.get(job.key.command)
         if execution.ended or command is None:
             return True
+        with self._guarded(execution):
+            self._apply_outcome(execution, command, job, outcome)
+        return True
+
+    def _apply_outcome(self, execution: Execution, command: Command, job: Job, outcome: Outcome) -> None:
         now = self.clock.now()
         if isinstance(outcome, Succeeded):
             execution.happened(events.STEP_COMPLETED, _step_ended(job, outcome, self.node), now)
@@ -168,9 +182,8 @@ class Orchestrator:
         else:
             self._retry_later(execution, job, outcome, now)
             self._advance(execution, Effects([command]))
-            return True
+            return
         self._advance(execution, execution.turn(now))
-        return True
 
     def _retry_later(self, execution: Execution, job: Job, outcome: Errored, now: int) -> None:
         due = now + int((outcome.delay or 0.0) * 1_000_000)
@@ -192,9 +205,12 @@ class Orchestrator:
     def long_step(self, job: Job, started_at: int) -> None:
         """A body has been running for a while: an event that says so, for people and for a successor."""
         execution = self.executions.get(job.key.instance)
-        if execution is None or execution.ended or job.key.command not in execution.replay.open:
+        command = execution.replay.open.get(job.key.command) if execution is not None else None
+        if execution is None or execution.ended or command is None:
             return
-        started = events.StepStarted(job.key.command, job.step.name, job.attempt, self.node, started_at)
+        started = events.StepStarted(
+            job.key.command, job.step.name, job.attempt, self.node, started_at, command.file, command.line
+        )
         execution.happened(events.STEP_STARTED, started, self.clock.now())
         self._advance(execution, Effects())
 
@@ -204,8 +220,9 @@ class Orchestrator:
             return
         command = execution.replay.open.get(number)
         if isinstance(command, StartTimer):
-            execution.happened(events.TIMER_FIRED, events.TimerFired(number), self.clock.now())
-            self._advance(execution, execution.turn(self.clock.now()))
+            with self._guarded(execution):
+                execution.happened(events.TIMER_FIRED, events.TimerFired(number), self.clock.now())
+                self._advance(execution, execution.turn(self.clock.now()))
         elif isinstance(command, RunStep) and number in execution.retries:
             self._dispatch(execution, command)
             self._advance(execution, Effects())
@@ -219,7 +236,8 @@ class Orchestrator:
             execution = self.executions.get(key)
             new = [message for message in batch if execution and message.number > execution.read_mail]
             if execution is not None and new:
-                self._read_new(execution, new)
+                with self._guarded(execution):
+                    self._read_new(execution, new)
 
     def _read_new(self, execution: Execution, new: list[Message]) -> None:
         execution.read_mail = new[-1].number
@@ -392,6 +410,19 @@ class Orchestrator:
             self._moved.add(execution.key)
         self._on_left(execution.key, None)
         execution.replay.close()
+
+    def _block(self, execution: Execution, error: Exception) -> None:
+        """Park an instance as blocked whose turn failed here; nothing of that turn is written."""
+        self._stop_bodies(execution)
+        self._forget(execution)
+        self.journal.submit(
+            Write(
+                key=execution.key,
+                read_mail=execution.read_mail,
+                done=lambda _write, _verdict: self._on_evicted(execution.key),
+                change=block_of(error, digest=execution.workflow.digest),
+            )
+        )
 
     def _stop_bodies(self, execution: Execution) -> None:
         for command in list(execution.replay.open.values()):

@@ -63,14 +63,16 @@ class StepEnded(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     error: MaybeRaw = None
 
 
-class StepStarted(msgspec.Struct, frozen=True, gc=False):
-    """step_started: an attempt has been running for a while, here."""
+class StepStarted(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
+    """step_started: an attempt has been running for a while, here; `file` and `line` are where it was asked for."""
 
     command: int
     step: str
     attempt: int
     node: str
     started_at: int
+    file: str | None = None
+    line: int | None = None
 
 
 class StepRetrying(msgspec.Struct, frozen=True, gc=False):

@@ -200,7 +200,8 @@ class Incarnation:
         for unlisten in self._unlisten:
             unlisten()
         self._unlisten = []
-        self.orchestrator.close()
+        # Workflow code is closed where it runs: in a plain callback.
+        asyncio.get_running_loop().call_soon(self.orchestrator.close)
         for key in list(self._waiters):
             self._left(key, None)
 

@@ -93,6 +93,7 @@ class Database:
         self.address = address
         self.size = size
         self._pool: asyncpg.Pool | None = None
+        self._tasks: set[asyncio.Task[Any]] = set()
         self._oid: int | None = None
 
     async def open(self) -> None:
@@ -109,10 +110,11 @@ class Database:
         )
 
     async def close(self) -> None:
-        """Let go of all connections, at once."""
+        """Let go of all connections, at once; what still runs on them ends with an error that nobody waits for."""
         if self._pool is not None:
             self._pool.terminate()
             self._pool = None
+            await asyncio.gather(*self._tasks, return_exceptions=True)
 
     def sql(self, name: str) -> str:
         """The text of a statement for this schema."""
@@ -140,11 +142,22 @@ class Database:
         return self._oid
 
     async def _run(self, work: Callable[[asyncpg.Connection], Awaitable[T]]) -> T:
-        """One statement on a pooled connection; past its deadline the socket is cut."""
+        """One statement on a pooled connection, in a task of its own: a caller that is cancelled must not cancel it."""
         if self._pool is None:
             raise DatabaseError("the database connection is closed")
+        task = asyncio.create_task(self._on_pool(self._pool, work))
+        self._tasks.add(task)
+        task.add_done_callback(self._finished)
+        return await asyncio.shield(task)
+
+    def _finished(self, task: asyncio.Task[Any]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled():
+            task.exception()  # somebody who was cancelled does not ask for it
+
+    async def _on_pool(self, pool: asyncpg.Pool, work: Callable[[asyncpg.Connection], Awaitable[T]]) -> T:
         try:
-            async with self._pool.acquire(timeout=self.address.deadline) as connection:
+            async with pool.acquire(timeout=self.address.deadline) as connection:
                 return await within(connection, work(connection), self.address.deadline)
         except (*CONNECTION_LOST, TimeoutError, asyncpg.InvalidPasswordError) as error:
             raise explain(self.address.dsn, error) from error

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import asyncpg
 
-from orquestrax.base import faultpoint
 from orquestrax.base.errors import Fenced
 
 OPENING = (
@@ -67,8 +66,6 @@ class Fence:
 
 async def commit(connection: asyncpg.Connection) -> None:
     """COMMIT, and believe only its tag: after a swallowed error the server answers ROLLBACK without any error."""
-    faultpoint.reach("store.before_commit")
     tag = await connection.execute("commit")
     if tag != "COMMIT":
         raise RolledBack(f"COMMIT was answered with {tag}")
-    faultpoint.reach("store.after_commit")

@@ -87,12 +87,12 @@ class Hints:
 
     def abandon(self) -> None:
         """Cut everything at once."""
-        if self._task is not None:
-            self._task.cancel()
-            self._task = None
         if self._connection is not None:
             self._connection.terminate()
             self._connection = None
+        if self._task is not None:
+            self._task.cancel()
+            self._task = None
 
     async def _run(self) -> None:
         while True:

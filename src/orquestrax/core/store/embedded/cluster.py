@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import re
 import shutil
@@ -35,8 +36,8 @@ def environment() -> dict[str, str]:
 
 def ensure_data(layout: Layout, binaries: Binaries) -> None:
     """Make the data directory unless there is one, and refuse one that these binaries cannot serve."""
-    for leftover in layout.cluster.glob(f"{UNFINISHED}*"):  # of a process that was killed in the middle
-        shutil.rmtree(leftover, ignore_errors=True)
+    for leftover in layout.cluster.glob(f"{UNFINISHED}*"):
+        _remove_unfinished(leftover)
     if not layout.data.exists() or not any(layout.data.iterdir()):
         _make_data(layout, binaries)
     _check_version(layout, binaries)
@@ -44,18 +45,36 @@ def ensure_data(layout: Layout, binaries: Binaries) -> None:
 
 
 def _make_data(layout: Layout, binaries: Binaries) -> None:
-    """The directory appears under its name only when it is complete."""
+    """The directory appears under its name only when it is complete.
+
+    Its lock is inherited by initdb, which goes on for a while if we are killed.
+    """
     fresh = Path(tempfile.mkdtemp(prefix=UNFINISHED, dir=layout.cluster))
+    lock = _lock(fresh)
     try:
         layout.account.own(fresh)
-        _initdb(layout, binaries, fresh)
+        _initdb(layout, binaries, fresh, lock)
         fresh.rename(layout.data)
         _sync(layout.cluster)
     finally:
+        os.close(lock)
         shutil.rmtree(fresh, ignore_errors=True)
 
 
-def _initdb(layout: Layout, binaries: Binaries, target: Path) -> None:
+def _remove_unfinished(directory: Path) -> None:
+    """Remove what a killed process left, after the end of an initdb that still writes there."""
+    lock = _lock(directory)
+    shutil.rmtree(directory, ignore_errors=True)
+    os.close(lock)
+
+
+def _lock(directory: Path) -> int:
+    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    fcntl.flock(descriptor, fcntl.LOCK_EX)
+    return descriptor
+
+
+def _initdb(layout: Layout, binaries: Binaries, target: Path, lock: int) -> None:
     command = [str(binaries.bindir / "initdb"), "-D", str(target), "-U", SUPERUSER]
     command += ["--auth=trust", "--encoding=UTF8", "--locale=C"]
     if binaries.major >= BUILTIN_LOCALE:
@@ -67,6 +86,7 @@ def _initdb(layout: Layout, binaries: Binaries, target: Path) -> None:
         errors="replace",
         check=False,
         env=environment(),
+        pass_fds=(lock,),
         **layout.account.spawn_options(),
     )
     if done.returncode != 0:

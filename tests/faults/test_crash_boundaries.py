@@ -1,0 +1,158 @@
+"""A crash at every durable boundary of the kitchen sink: the engine is dropped there, another one goes on."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+from orquestrax.base import faultpoint
+from orquestrax.base.errors import OrquestraxError
+from orquestrax.client.client import Client
+from orquestrax.core.store.database import Address
+from orquestrax.core.store.migrate import reset
+from orquestrax.core.store.nodeverbs import declare_dead
+from orquestrax.model import events
+from orquestrax.node import EngineOptions, Node
+from orquestrax.settings import Settings
+from tests.checker import check_instance
+from tests.faults.kitchen import EXPECTED, bodies, kitchen_sink
+
+# Parks as often as it can, and polls often enough for a test.
+OPTIONS = EngineOptions(park_after=0.0, poll=0.05, lanes=1)
+
+
+class Crash(BaseException):
+    """Raised at the boundary: nothing of the engine may catch it."""
+
+
+@dataclass
+class Crasher:
+    """Drops the engine when boundary number `at` is reached; from then on nothing of it goes past a boundary."""
+
+    at: int | None
+    reached: int = 0
+    names: list[str] = field(default_factory=list)
+    node: Node | None = None
+    down: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def __call__(self, name: str) -> None:
+        if self.down.is_set():
+            return
+        self.reached += 1
+        self.names.append(name)
+        if self.reached == self.at:
+            assert self.node is not None
+            assert self.node.incarnation is not None
+            self.down.set()
+            self.node.incarnation.abandon()
+            raise Crash(name)
+
+
+class Kitchen:
+    """A schema, a home, and nodes one after another."""
+
+    def __init__(self, dsn: str, home: Path) -> None:
+        self.settings = Settings(database=dsn, home=home, project=home, namespace="kitchen")
+        self.address = Address(dsn=dsn, schema="kitchen")
+
+    async def node(self) -> tuple[Node, Client]:
+        node = Node(self.settings, {kitchen_sink.name: kitchen_sink}, options=OPTIONS, migrates=False)
+        return node, await node.start()
+
+    async def bury(self, node: Node) -> None:
+        """What a successor on the same machine does at once; within one process nobody may probe the lock."""
+        incarnation = node.incarnation
+        assert incarnation is not None
+        await declare_dead(self.address, incarnation.fence.space, incarnation.fence.number, None)
+
+
+@pytest.fixture
+async def kitchen(dsn: str, tmp_path: Path) -> AsyncIterator[Kitchen]:
+    made = Kitchen(dsn, tmp_path)
+    await reset(made.address)
+    yield made
+
+
+async def _drive(client: Client) -> object:
+    """What somebody outside does: start, approve, await. Everything carries an id, so that it can be repeated."""
+    run = await client.start(kitchen_sink, 7, id="soup")
+    with suppress(OrquestraxError):
+        await run.signal("approval", True, message_id="the approval")
+    return await run.result(timeout=20)
+
+
+async def _run_with_crash(kitchen: Kitchen, at: int | None) -> Crasher:
+    crasher = Crasher(at)
+    with faultpoint.armed(crasher):
+        node, client = await kitchen.node()
+        crasher.node = node
+        driving = asyncio.create_task(_drive(client))
+        dying = asyncio.create_task(crasher.down.wait())
+        await asyncio.wait({driving, dying}, return_when=asyncio.FIRST_COMPLETED)
+    dying.cancel()
+    if not crasher.down.is_set():
+        assert await driving == EXPECTED
+        await node.stop(grace=0)
+        return crasher
+    driving.cancel()
+    await asyncio.gather(driving, return_exceptions=True)
+    await kitchen.bury(node)
+    await node.abandon()
+    return crasher
+
+
+async def _recover(kitchen: Kitchen) -> None:
+    node, client = await kitchen.node()
+    try:
+        assert await _drive(client) == EXPECTED
+        history = await check_instance(client, kitchen_sink, "soup")
+        _check_bodies(str((await client.view("soup")).key), history)
+    finally:
+        await node.stop(grace=0)
+
+
+def _check_bodies(key: str, history: list[events.Event]) -> None:
+    """I8: a body runs more than once only for a retry or for the one takeover."""
+    attempts: dict[str, int] = {}
+    for event in history:
+        if event.type in (events.STEP_COMPLETED, events.STEP_FAILED):
+            ended: events.StepEnded = events.decode(event)
+            attempts[f"{key}:{ended.command}"] = ended.attempt
+    for (idempotency_key, _step), ran in bodies.items():
+        if idempotency_key in attempts:
+            assert attempts[idempotency_key] <= ran <= attempts[idempotency_key] + 1
+
+
+async def test_I8_without_a_fault_each_body_runs_once_per_attempt(kitchen: Kitchen) -> None:
+    bodies.clear()
+    await _run_with_crash(kitchen, None)
+    node, client = await kitchen.node()
+    history = await check_instance(client, kitchen_sink, "soup")
+    key = (await client.view("soup")).key
+    ended = [events.decode(e) for e in history if e.type in (events.STEP_COMPLETED, events.STEP_FAILED)]
+    assert {bodies[f"{key}:{e.command}", e.step] - e.attempt for e in ended} == {0}
+    await node.stop(grace=0)
+
+
+async def test_I1_I3_I6_I7_I10_a_crash_at_every_boundary_changes_nothing(
+    kitchen: Kitchen, capsys: pytest.CaptureFixture[str]
+) -> None:
+    boundaries = (await _run_with_crash(kitchen, None)).reached
+    assert boundaries > 30
+    failures: list[str] = []
+    for at in range(1, boundaries + 1):
+        bodies.clear()
+        await reset(kitchen.address)
+        crasher = await _run_with_crash(kitchen, at)
+        try:
+            await _recover(kitchen)
+        except Exception as error:
+            failures.append(f"boundary {at} ({crasher.names[-1] if crasher.names else '?'}): {error!r}")
+    with capsys.disabled():
+        print(f"\ncrash boundaries: {boundaries}, failures: {len(failures)}")
+    assert failures == []
