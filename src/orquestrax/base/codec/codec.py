@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-from typing import Any, Generic, NoReturn, TypeVar
+from typing import Any, Generic, TypeVar
 
 import msgspec
 
 from orquestrax.base.codec.canonical import canonical_bytes
 from orquestrax.base.codec.choices import choices
-from orquestrax.base.codec.faults import find_fault, loses_numbers, one_line
+from orquestrax.base.codec.faults import find_fault, has_words, loses_numbers, one_line
 from orquestrax.base.codec.hooks import ENCODER, from_plain
 from orquestrax.base.codec.schemas import SchemaBuilder
 from orquestrax.base.codec.sentences import malformed, misfit
@@ -57,16 +57,19 @@ class Codec(Generic[T]):
         try:
             raw = ENCODER.encode(value)
         except Exception as error:  # noqa: BLE001 - encoding runs code of the value's own classes
-            self._refuse(value, error)
+            raise self._refusal(value, error) from None
         if len(raw) > MAX_PAYLOAD:
             raise self._too_large(len(raw))
         if b"\\u0000" in raw and _NUL.search(raw):
-            self._refuse(value, ValueError("it holds a NUL character, which PostgreSQL does not store"))
+            raise self._refusal(
+                value, ValueError("it holds a NUL character, which PostgreSQL does not store")
+            )
         try:
             decoded: T = self._decode(raw)
         except Exception as error:  # noqa: BLE001 - decoding runs code of the value's own classes
-            self._refuse(value, error, raw)
-        if self._shape.lossy and not _same(decoded, value):
+            raise self._refusal(value, error, raw) from None
+        shape = self._shape
+        if shape.lossy and (not _same(decoded, value) or (shape.worded and has_words(raw))):
             self._check_loss(value, raw)
         return raw, decoded
 
@@ -114,18 +117,18 @@ class Codec(Generic[T]):
         )
 
     def _check_loss(self, value: T, raw: bytes) -> None:
-        """Refuse a value that came back as another, if that is JSON's doing and not the type's."""
+        """Refuse a value that JSON cannot hold; one that its type made another, a list a tuple, may pass."""
         fault = find_fault(value) if self._shape.timed or loses_numbers(value, raw) else None
         if fault:
             raise PayloadError(f"{self.where}: {fault}")
 
-    def _refuse(self, value: T, error: Exception, raw: bytes | None = None) -> NoReturn:
+    def _refusal(self, value: T, error: Exception, raw: bytes | None = None) -> PayloadError:
         """Say why `value` cannot be stored: what has no form in JSON comes before what the type says."""
         if isinstance(error, RecursionError):
             reason = "the value is nested too deeply, or holds itself"
         else:
             reason = find_fault(value) or (one_line(error) if raw is None else self._explain(error, raw))
-        raise PayloadError(f"{self.where}: {reason}")
+        return PayloadError(f"{self.where}: {reason}")
 
     def _explain(self, error: Exception, raw: bytes | str) -> str:
         if not isinstance(error, msgspec.ValidationError):

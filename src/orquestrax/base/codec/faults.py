@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 _MAX_DEPTH = 10_000  # only a value that holds itself is deeper than what msgspec encodes
 _SMALL = 64
 _HARMLESS = frozenset({type(None), bool, bytes, date, timedelta, UUID})
-_SIGNS = (b'nan"', b'inf"', b'NaN"', b'Infinity"')  # keys of a dict, and Decimals
 _NAMES = {"nan": "NaN", "inf": "Infinity", "-inf": "-Infinity"}
 
 
@@ -62,15 +61,20 @@ def loses_numbers(value: Any, raw: bytes) -> bool:
 
     Called for values that differ from what was decoded, as tuples under Any do, so it must be quick.
     """
-    if any(sign in raw for sign in _SIGNS):
+    if has_words(raw):
         return True
     if b"null" not in raw:
         return False
     try:
         json.dumps(msgspec.to_builtins(value, enc_hook=to_plain), allow_nan=False)
-    except (TypeError, ValueError):
+    except Exception:  # noqa: BLE001 - a number at fault, or a model, or code of the value's own classes
         return True
     return False
+
+
+def has_words(raw: bytes) -> bool:
+    """Whether `raw` may hold a Decimal, or a dict's key, that is not finite: they are written as words."""
+    return b'inf"' in raw or b'nan"' in raw or b'NaN"' in raw or b'Infinity"' in raw
 
 
 def _is_harmless(value: Any) -> bool:

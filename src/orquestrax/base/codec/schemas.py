@@ -6,6 +6,7 @@ msgspec's own generator fails on defaults that it cannot encode (a path) and on 
 from __future__ import annotations
 
 import re
+from enum import Flag
 from typing import Any
 
 import msgspec
@@ -91,7 +92,8 @@ class SchemaBuilder:
             return {"type": "string", "format": "path"}
         name = self._name(cls)
         if name not in self.defs:
-            schema = cls.model_json_schema(ref_template=f"#/$defs/{name}.{{model}}")
+            # By name, as models are stored; their aliases are understood as well.
+            schema = cls.model_json_schema(by_alias=False, ref_template=f"#/$defs/{name}.{{model}}")
             inner = schema.pop("$defs", {})
             self.defs |= {name: schema} | {f"{name}.{key}": value for key, value in inner.items()}
         return {"$ref": f"#/$defs/{name}"}
@@ -132,6 +134,8 @@ def _array(items: list[dict[str, Any]], required: int) -> dict[str, Any]:
 
 
 def _enum(cls: Any) -> dict[str, Any]:
+    if issubclass(cls, Flag):
+        return {"type": "integer"}  # members can be combined
     return {"enum": [member.value for member in cls]}
 
 

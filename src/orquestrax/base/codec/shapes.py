@@ -36,6 +36,7 @@ class Shape:
     """A type as msgspec sees it.
 
     `lossy`: JSON may silently change a value (NaN to null), so what comes back is compared with it.
+    `worded`: numbers that are not finite may be written as words, and come back equal.
     `timed`: the change may be to an offset from UTC, which can have seconds, but not in JSON.
     `unordered`: equal values may give different bytes, or msgspec cannot sort them.
     """
@@ -43,6 +44,7 @@ class Shape:
     annotation: Any
     root: shape.Type
     lossy: bool
+    worded: bool
     timed: bool
     unordered: bool
 
@@ -67,6 +69,7 @@ def read_shape(annotation: Any) -> Shape:
         annotation,
         root,
         lossy=any(map(_lossy, nodes)),
+        worded=any(map(_worded, nodes)),
         timed=any(map(_timed, nodes)),
         unordered=any(map(_unordered, nodes)),
     )
@@ -148,15 +151,19 @@ def _is_key(node: shape.Type) -> bool:
 
 def _lossy(node: shape.Type) -> bool:
     match node:
-        case shape.AnyType() | shape.CustomType() | shape.DecimalType():
+        case shape.AnyType() | shape.CustomType():
             return True
         case shape.UnionType():  # NaN becomes null, which an optional float accepts
             kinds = [type(bare(member)) for member in node.types]
             return shape.FloatType in kinds and shape.NoneType in kinds
-        case shape.DictType():  # and as a key it becomes the text "nan"
-            return isinstance(bare(node.key_type), shape.FloatType)
         case _:
-            return _timed(node)
+            return _worded(node) or _timed(node)
+
+
+def _worded(node: shape.Type) -> bool:
+    if isinstance(node, shape.DictType):
+        return isinstance(bare(node.key_type), shape.FloatType)
+    return isinstance(node, shape.DecimalType)
 
 
 def _timed(node: shape.Type) -> bool:
