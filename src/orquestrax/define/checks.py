@@ -5,16 +5,18 @@ from __future__ import annotations
 import inspect
 import math
 import os
+import sys
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
-from types import FunctionType
+from types import FrameType, FunctionType
 from typing import Any, Final
 
 from orquestrax.base.errors import DefinitionError
 from orquestrax.model.options import seconds
 
 _NAME_LIMIT: Final = 200
+_PACKAGE: Final = str(Path(__file__).parent.parent) + os.sep
 
 
 def where_of(fn: Any) -> tuple[str, int]:
@@ -29,10 +31,18 @@ def place(file: str, line: int) -> str:
     return f"{file.removeprefix(folder)}:{line}"
 
 
+def caller() -> str:
+    """`file:line` of the code outside of this package that is calling it."""
+    frame: FrameType | None = sys._getframe(1)  # noqa: SLF001 - the public ways read sources, which is slow
+    while frame is not None and frame.f_code.co_filename.startswith(_PACKAGE):
+        frame = frame.f_back
+    return "?" if frame is None else place(frame.f_code.co_filename, frame.f_lineno)
+
+
 def check_function(kind: str, fn: Any, name: str | None) -> FunctionType:
     """The function to declare as a step, workflow or resource; DefinitionError if it is something else."""
     if not isinstance(fn, FunctionType):
-        raise DefinitionError(f"@{kind} is for functions written with def, not for {_what(fn)}")
+        raise DefinitionError(f"{caller()}: @{kind} is for functions written with def, not for {_what(fn)}")
     at = place(*where_of(fn))
     if fn.__name__ == "<lambda>" and name is None:
         raise DefinitionError(f"{at}: a lambda has no name of its own: write a def, or pass name=")
@@ -43,7 +53,7 @@ def check_function(kind: str, fn: Any, name: str | None) -> FunctionType:
         )
     if kind != "resource" and (inspect.isgeneratorfunction(fn) or inspect.isasyncgenfunction(fn)):
         raise DefinitionError(
-            f"{at}: {fn.__name__} is a generator: a {kind} returns its result, so take out yield"
+            f"{at}: {fn.__name__} is a generator: a {kind} returns its result, without yield"
         )
     if _is_method(fn):
         raise DefinitionError(
@@ -81,9 +91,8 @@ def _what(fn: Any) -> str:
         return f"a {type(fn).__name__}: put it above, or write the function outside of the class"
     if isinstance(fn, type):
         return f"the class {fn.__name__}"
-    module = type(fn).__module__
-    if module.startswith("orquestrax."):
-        return f"what already is a {type(fn).__name__}: decorate once"
+    if type(fn).__module__.startswith("orquestrax."):
+        return f"the {repr(fn).strip('<>')}: decorate once"
     return f"a {type(fn).__name__}: wrap the call in a def"
 
 

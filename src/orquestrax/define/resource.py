@@ -20,7 +20,7 @@ from types import FunctionType
 from typing import Any, Generic, TypeVar, cast, overload
 
 from orquestrax.base.errors import DefinitionError
-from orquestrax.define.checks import check_function, check_name, place, where_of
+from orquestrax.define.checks import caller, check_function, check_name, place, where_of
 
 T = TypeVar("T")
 
@@ -89,7 +89,9 @@ class _Decorator:
 def use(resource: Resource[T]) -> T:
     """The default of a step's parameter that takes this resource: `pool: Pool = ox.use(db)`."""
     if not isinstance(resource, Resource):
-        raise DefinitionError(f"ox.use({resource!r}): pass what @ox.resource decorated, without calling it")
+        raise DefinitionError(
+            f"{caller()}: ox.use({resource!r}): pass what @ox.resource decorated, without calling it"
+        )
     return cast("T", Use(resource))
 
 
