@@ -55,7 +55,7 @@ def start_limit(job: Job) -> Limit | None:
 def queue_deadline(job: Job) -> int | None:
     """Until when this job may wait for a slot; started after it, it fails at once without running.
 
-    Whoever keeps jobs waiting hands an overdue one to `StepRunner.start` at once: it needs no slot.
+    Whoever keeps jobs waiting hands an overdue one to `StepRunner.expire`.
     """
     limit = start_limit(job)
     return None if limit is None else limit.at

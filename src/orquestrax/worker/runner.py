@@ -80,19 +80,27 @@ class StepRunner:
     def start(self, job: Job) -> None:
         """Start the attempt; its outcome comes by `on_end`, never before this call has returned.
 
-        Takes a slot, except for a job that is overdue (`limits.queue_deadline`): that fails without running.
+        Takes a slot, except for a job that is overdue (`limits.queue_deadline`): that one expires.
         Errors: RuntimeError if there is no free slot, if the body is running already, or after `stop`.
         """
-        if self._stopping or job.key in self._attempts:
-            raise RuntimeError(f"step {job.step.name!r} of {job.instance_id!r}: stopping, or running already")
-        attempt = Attempt(job, self._now())
-        overdue = start_limit(job)
-        if overdue is not None and attempt.started_at >= overdue.at:
-            attempt.cut = overdue
-            self._loop.call_soon(self._refuse, attempt, overdue, context=self._context)
+        attempt = self._begin(job)
+        limit = start_limit(job)
+        if limit is not None and attempt.started_at >= limit.at:
+            self._loop.call_soon(self._refuse, attempt, limit, context=self._context)
         else:
             self._launch(attempt, job.step.options.executor)
         self._attempts[job.key] = attempt
+
+    def expire(self, job: Job) -> None:
+        """Fail a job that waited until its `limits.queue_deadline`: it does not run, and takes no slot.
+
+        Errors: RuntimeError as `start`; ValueError if the job may wait for ever.
+        """
+        limit = start_limit(job)
+        if limit is None:
+            raise ValueError(f"step {job.step.name!r} has neither queue_timeout nor total_timeout to expire")
+        self._attempts[job.key] = attempt = self._begin(job)
+        self._loop.call_soon(self._refuse, attempt, limit, context=self._context)
 
     def cancel(self, key: BodyKey) -> None:
         """The workflow went on without the step: cancel the coroutine or leave the thread, report nothing."""
@@ -114,6 +122,11 @@ class StepRunner:
         self._threads.close()
         for attempt in self.abandoned:
             _log.warning("left behind, its body does not end: %s", attempt.name)
+
+    def _begin(self, job: Job) -> Attempt:
+        if self._stopping or job.key in self._attempts:
+            raise RuntimeError(f"step {job.step.name!r} of {job.instance_id!r}: stopping, or running already")
+        return Attempt(job, self._now())
 
     def _launch(self, attempt: Attempt, executor: Executor) -> None:
         self._slots.take(executor)
@@ -189,6 +202,7 @@ class StepRunner:
 
     def _release(self, attempt: Attempt) -> None:
         self.abandoned.pop(attempt, None)
+        attempt.call = None  # it holds the body's context, and that holds the attempt
         self._slots.give_back(attempt.job.step.options.executor)
 
 

@@ -16,7 +16,7 @@ from typing import Any, Final
 
 
 class Call:
-    """One function on its way through a thread. All but `run` belongs to the loop's thread.
+    """One function on its way through a thread. All but `run` and `tell` belongs to the loop's thread.
 
     result  a future of the loop: what the function returned, or the exception it raised, as a value
     ended   the thread is free again, whether anyone still waits or not; `on_end` is called then
@@ -31,14 +31,18 @@ class Call:
         self.ended = False
         self.on_end: Callable[[], None] | None = None
 
-    def run(self) -> None:
-        """Run the body here, in a thread of the pool; nothing that it raises gets out."""
-        outcome: Any = None
-        if not self.result.cancelled():  # abandoned before it began
-            try:
-                outcome = self._context.run(self._body)
-            except BaseException as exc:  # noqa: BLE001 - SystemExit of a body ends the body, not the node
-                outcome = exc
+    def run(self) -> Any:
+        """What the body returned or raised, here in a thread; None if it was abandoned before."""
+        try:
+            return None if self.result.cancelled() else self._context.run(self._body)
+        except BaseException as exc:  # noqa: BLE001 - SystemExit of a body ends the body, not the node
+            return exc
+        finally:
+            # An error's traceback holds this frame: with `self` it would hold itself until the collector comes.
+            del self
+
+    def tell(self, outcome: Any) -> None:
+        """Hand the outcome to the loop's thread."""
         try:
             self._loop.call_soon_threadsafe(self._finish, outcome)
         except RuntimeError:
@@ -80,7 +84,8 @@ def _work(calls: SimpleQueue[Call | None], idle: threading.Semaphore) -> None:
     own_name = thread.name
     while (call := calls.get()) is not None:
         thread.name = call.name
-        call.run()
+        outcome = call.run()
         thread.name = own_name
-        del call  # or its arguments would live until the next one
-        idle.release()
+        idle.release()  # before the end is told, or whoever hears of it would need another thread
+        call.tell(outcome)
+        del call, outcome  # or they would live until the next one
