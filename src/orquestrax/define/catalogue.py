@@ -35,7 +35,7 @@ class Catalogue:
     def add(self, definition: Any) -> None:
         """Take a workflow with the steps that its code sees, or a step."""
         if isinstance(definition, Step):
-            _put(self.steps, definition, "steps")
+            _put(self.steps, definition.declared, "steps")
         elif isinstance(definition, Workflow) and _put(self.workflows, definition, "workflows"):
             for step in _seen_by(definition):
                 self.add(step)

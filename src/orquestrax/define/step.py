@@ -43,6 +43,7 @@ class Step(Generic[P, R]):
     signature   its arguments and result as JSON
     uses        which parameters take which resources
     file, line  where it is written
+    declared    the step as it was declared, of which this one may be a copy with other options
     """
 
     name: str
@@ -54,10 +55,12 @@ class Step(Generic[P, R]):
     positional: tuple[str, ...]
     file: str
     line: int
+    declared: Step[P, R]
 
     def __init__(self, fn: Callable[P, Any], *, name: str | None, **values: Any) -> None:
         check_function("step", fn, name)
         self.fn = fn
+        self.declared = self
         self.file, self.line = where_of(fn)
         at = place(self.file, self.line)
         self.name = check_name("step", name if name is not None else fn.__qualname__, at)

@@ -188,12 +188,15 @@ async def test_it_yields_once(yields):
         for number in range(yields):
             yield number
 
-    resources = Resources()
+    async def live():
+        resources = Resources()
+        await resources.get(odd)
+        await resources.aclose()
+
     with pytest.raises(
         DefinitionError, match=r"test_resources.py:\d+: resource odd .* yields its value once"
     ):
-        await resources.get(odd)
-        await resources.aclose()
+        await live()
 
 
 async def test_overriding_puts_a_value_or_another_resource_in_its_place():
