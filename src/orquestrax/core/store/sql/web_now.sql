@@ -1,0 +1,1 @@
+select {schema}.now() as now

@@ -1,0 +1,80 @@
+"""The test workflow of the dashboard's button, and an example to read: about eight seconds of ordinary work.
+
+validate the shipment -> pack it, book a courier and insure it side by side -> wait two seconds -> report. The
+courier fails once, on purpose, so that a retry is to be seen. Kill the process in the middle and start it
+again: what is done stays done.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+
+from orquestrax.define.step import step
+from orquestrax.define.workflow import workflow
+from orquestrax.model.options import Retry
+from orquestrax.worker.info import step_info
+
+PATIENT = Retry(attempts=5, initial=0.8, jitter=0.0)
+
+
+@dataclass(frozen=True)
+class Shipment:
+    """What is to be sent: pieces, and their weight in kilograms."""
+
+    pieces: int = 3
+    weight: float = 4.5
+
+
+class CourierBusyError(Exception):
+    """The courier's service takes no orders just now."""
+
+
+@step
+async def validate(shipment: Shipment) -> Shipment:
+    """Refuse what nobody can carry."""
+    await asyncio.sleep(1.2)
+    if shipment.pieces < 1 or shipment.weight <= 0:
+        raise ValueError(f"{shipment.pieces} pieces of {shipment.weight} kg together: nothing to send")
+    return shipment
+
+
+@step(retry=PATIENT)
+async def pack(shipment: Shipment) -> str:
+    """One box per five kilograms."""
+    await asyncio.sleep(1.6)
+    return f"{1 + int(shipment.weight // 5)} box(es) for {shipment.pieces} piece(s)"
+
+
+@step(retry=PATIENT)
+async def book_courier(shipment: Shipment) -> str:
+    """Fails at its first attempt: the retry policy deals with that, not the workflow."""
+    await asyncio.sleep(1.1)
+    if step_info().attempt == 1:
+        raise CourierBusyError("all lines are busy, try again")
+    return f"courier booked for {shipment.weight:g} kg"
+
+
+@step(retry=PATIENT)
+async def insure(shipment: Shipment) -> str:
+    """As good as any policy."""
+    await asyncio.sleep(1.9)
+    return f"insured for {shipment.pieces * 100} EUR"
+
+
+@step
+async def report(packed: str, courier: str, insurance: str) -> str:
+    """Say what was done."""
+    await asyncio.sleep(1.2)
+    return f"{packed}; {courier}; {insurance}"
+
+
+@workflow
+async def test_workflow(shipment: Shipment = Shipment()) -> str:  # noqa: PT028 - no test
+    """Send a shipment: validate, three jobs side by side, a pause of two seconds, a report."""
+    shipment = await validate(shipment)
+    packed, courier, insurance = await asyncio.gather(
+        pack(shipment), book_courier(shipment), insure(shipment)
+    )
+    await asyncio.sleep(2)
+    return await report(packed, courier, insurance)

@@ -1,0 +1,18 @@
+"""Live pages: what a page shows arrives over one stream of server-sent events.
+
+frames   what goes over the wire
+topics   what is rendered once per distinct view, and who watches it
+hub      when to look
+"""
+
+from fastapi import FastAPI
+
+from orquestrax.web.live.hub import Hub
+
+__all__ = ["Hub", "close_streams"]
+
+
+def close_streams(app: FastAPI) -> None:
+    """End the streams of all open pages of this app."""
+    hub: Hub = app.state.hub
+    hub.close()
