@@ -1,5 +1,10 @@
--- Runs after its owner has been set dead: everything it held is due at once, in lane 0.
-update {schema}.instances
+-- Runs after its owner has been set dead: everything it held is due at once, in lane 0. Rows are locked in key order,
+-- as messages to several of them are.
+with held as materialized (
+    select key from {schema}.instances where owner = $1 order by key for no key update
+)
+update {schema}.instances as i
 set owner = null, lane = 0, wake_at = {schema}.now(), suspicion = suspicion + 1, lost_owner = $1
-where owner = $1
-returning key
+from held
+where i.key = held.key
+returning i.key
