@@ -7,7 +7,6 @@ from collections.abc import AsyncIterator
 
 import orquestrax as ox
 from orquestrax import Retry, step, workflow
-from orquestrax.client.client import Client
 
 
 class Pool: ...
@@ -95,7 +94,7 @@ def faces() -> None:
     raise ox.RetryAfter("soon")  # error
 
 
-async def starts(client: Client) -> None:
+async def starts(client: ox.Client) -> None:
     await client.start(fulfil, "1")  # error
     await client.start(fulfil, "1", "2")  # error
     await client.start(fulfil, "1", 2, 3)  # error
@@ -106,3 +105,10 @@ async def starts(client: Client) -> None:
     text: str = await run.result()  # error
     run.result().upper()  # error
     print(text)
+
+
+def programs() -> None:
+    ox.run(fulfil, "1")  # error
+    ox.run(fulfil, "1", 2).encode()  # error
+    with ox.connect_sync() as client:
+        client.start(fulfil, 1, 2)  # error

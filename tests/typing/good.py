@@ -12,8 +12,6 @@ from uuid import UUID
 
 import orquestrax as ox
 from orquestrax import Retry, step, workflow
-from orquestrax.client.client import Client
-from orquestrax.client.handle import Run
 
 
 @dataclass
@@ -154,15 +152,30 @@ def errors() -> None:
         assert_type(failed.cause, ox.StepFailed | None)
 
 
-async def starts(client: Client, order: Order) -> None:
+async def starts(client: ox.Client, order: Order) -> None:
     """Arguments of a start are positional, and checked against the workflow's parameters."""
     run = await client.start(fulfil, order, id="order-42")
-    assert_type(run, Run[str])
+    assert_type(run, ox.Run[str])
     assert_type(await run.result(), str)
     assert_type(await (await client.start(report, "2026-01-01", 10)).result(), list[Order])
     await client.start(nothing)
     assert_type(await (await client.get("order-42", fulfil)).result(), str)
     await run.signal("approval", value=True)
+
+
+async def programs(order: Order) -> None:
+    """Ways to a client."""
+    async with ox.connect() as client:
+        assert_type(client, ox.Client)
+    async with ox.node(modules=[asyncio], roles="engine,worker") as client:
+        assert_type(await (await client.start(fulfil, order)).result(), str)
+
+
+def blocking(order: Order) -> None:
+    """The same without an event loop."""
+    assert_type(ox.run(fulfil, order, id="order-42"), str)
+    with ox.connect_sync() as client:
+        assert_type(client.start(fulfil, order).result(), str)
 
 
 def keeps(anything: ox.Step[[Order], str], any_workflow: ox.Workflow[[Order], str]) -> None:
