@@ -14,7 +14,7 @@ from orquestrax.core.store.database import Address
 
 CANCEL_REQUEST, SSL_REQUEST, GSS_REQUEST = 80877102, 80877103, 80877104
 
-How = Literal["before", "after", "hold", "swallow"]
+How = Literal["before", "after", "hold", "swallow", "wait"]
 
 
 @dataclass
@@ -25,6 +25,7 @@ class Fault:
     after    forward it, wait for the server's answer, cut both sides instead of handing it on
     hold     cut the client's side; the server gets the message when `released` is set
     swallow  neither forward nor cut: the client waits for an answer that never comes
+    wait     forward it when `released` is set, and cut nothing
     """
 
     how: How
@@ -165,6 +166,11 @@ class _Session:
         if fault.how == "before":
             fault.struck.set()
             return False
+        if fault.how == "wait":
+            fault.struck.set()
+            await fault.released.wait()
+            self.up_writer.write(message)
+            return True
         self.mute = True
         if kind == b"B":  # the rest of its pipeline: Execute and Sync
             message += await self._rest()

@@ -1,4 +1,4 @@
-"""Rows are locked in the order of their keys: no two transactions wait for each other, whatever their batches."""
+"""Rows are locked in the order of their keys: no two transactions wait for each other."""
 
 from __future__ import annotations
 
