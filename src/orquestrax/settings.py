@@ -49,8 +49,9 @@ def load_settings(
     *,
     environ: Mapping[str, str] | None = None,
     project: Path | None = None,
+    said: str = "--",
 ) -> Settings:
-    """The settings for a project folder (default: the current one).
+    """The settings for a project folder (default: the current one); `said` is how messages call a flag.
 
     Raises SettingsError with one sentence that names the setting and where it was read.
     """
@@ -61,7 +62,7 @@ def load_settings(
     for key in KEYS:
         variable = "ORQUESTRAX_DATABASE_URL" if key == "database" else f"ORQUESTRAX_{key.upper()}"
         if flags and flags.get(key) is not None:
-            values[key] = (flags[key], f"--{key}")
+            values[key] = (flags[key], f"{said}{key}")
         elif environ.get(variable):
             values[key] = (environ[variable], variable)
         elif key in stored:
@@ -105,6 +106,11 @@ def _read_file(path: Path) -> dict[str, Any]:
 
 
 def _postgres_url(url: str, source: str) -> str:
+    if url.startswith(("http://", "https://")):
+        raise SettingsError(
+            f"the database from {source} is the address of a dashboard, which this release "
+            "cannot work through: name the PostgreSQL behind it, postgresql://user:password@host:5432/name"
+        )
     if not _POSTGRES.match(url):
         raise SettingsError(
             f"the database from {source} is not a PostgreSQL address: write postgresql://user:password@host:5432/name"

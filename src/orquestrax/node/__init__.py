@@ -3,10 +3,30 @@
     async with ox.node(modules=[shop]) as client:
         run = await client.start(shop.fulfil, order)
 
+    node         the node itself, and `ox.node`
+    incarnation  everything that belongs to one fence
+    program      `ox.run`: a node for as long as one instance takes
+    signals      how a process ends
+
 A node that was declared dead drops its memory and comes back as a new incarnation, with a new fence.
 """
 
-from orquestrax.node.incarnation import EngineOptions
-from orquestrax.node.node import Node, node
+from __future__ import annotations
 
-__all__ = ["EngineOptions", "Node", "node"]
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from orquestrax.node.incarnation import EngineOptions
+    from orquestrax.node.node import Node
+
+__all__ = ["EngineOptions", "Node"]
+
+_PLACES = {"EngineOptions": "orquestrax.node.incarnation", "Node": "orquestrax.node.node"}
+
+
+def __getattr__(name: str) -> Any:
+    """Import at first use: `import orquestrax` reaches this package, and is to stay quick."""
+    if name not in _PLACES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(_PLACES[name]), name)

@@ -5,19 +5,19 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from types import ModuleType
 from typing import Any, Final
 from uuid import UUID
 
 from orquestrax.base.release import RELEASE
 from orquestrax.client.client import Client
+from orquestrax.client.connect import reached
 from orquestrax.client.views import Ending
 from orquestrax.cluster.machine import this_machine
 from orquestrax.core.claimer import TROUBLE
 from orquestrax.core.store.clientverbs import ClientStore
-from orquestrax.core.store.database import Address, Database
-from orquestrax.core.store.embedded import EmbeddedServer, start_embedded
+from orquestrax.core.store.database import Database
 from orquestrax.core.store.hints import Hints
 from orquestrax.core.store.migrate import migrate, require_schema
 from orquestrax.define.catalogue import collect
@@ -47,26 +47,50 @@ class Node:
         roles: Sequence[str] = ("engine", "worker"),
         options: EngineOptions = DEFAULTS,
         migrates: bool | None = None,
+        created_by: str = "python",
     ) -> None:
         self.settings, self.workflows, self.roles, self.options = settings, dict(workflows), tuple(roles), options
         self._migrates = settings.database is None if migrates is None else migrates
-        self._embedded: EmbeddedServer | None = None
+        self._created_by = created_by
+        self._opened = AsyncExitStack()
         self._keeper: asyncio.Task[None] | None = None
         self.incarnation: Incarnation | None = None
 
+    @property
+    def fence(self) -> int | None:
+        """The fence of the incarnation that works now; None without the engine, or between two of them."""
+        return None if self.incarnation is None else self.incarnation.fence.number
+
+    @property
+    def name(self) -> str | None:
+        """How histories call the incarnation that works now."""
+        return None if self.incarnation is None else self.incarnation.name
+
     async def start(self) -> Client:
-        """Reach the database, bring the schema up to date if it is ours to change, begin to work."""
-        address = await self._address()
+        """Reach the database, bring the schema up to date if it is ours to change, begin to work.
+
+        What fails on the way leaves nothing behind.
+        """
+        try:
+            return await self._start()
+        except BaseException:
+            await self._opened.aclose()
+            raise
+
+    async def _start(self) -> Client:
+        address = await self._opened.enter_async_context(reached(self.settings))
         if self._migrates:
             await migrate(address)
         else:
             await require_schema(address)
         self.database, self.hints = Database(address), Hints(address)
+        self._opened.push_async_callback(self.database.close)
+        self._opened.push_async_callback(self.hints.stop)
         await self.database.open()
         self.store = ClientStore(self.database)
         await self.store.register([describe(workflow) for workflow in self.workflows.values()])
         self.hints.start()
-        self.client = Client(self.store, self.hints, engine=self)
+        self.client = Client(self.store, self.hints, engine=self, created_by=self._created_by)
         if "engine" in self.roles:
             self.incarnation = await self._begin()
             self._keeper = asyncio.create_task(self._keep_alive(), name="node keeper")
@@ -78,10 +102,7 @@ class Node:
             self._keeper.cancel()
         if self.incarnation is not None:
             await self.incarnation.stop(grace)
-        await self.hints.stop()
-        await self.database.close()
-        if self._embedded is not None:
-            await asyncio.to_thread(self._embedded.stop)
+        await self._opened.aclose()
 
     async def abandon(self) -> None:
         """Drop everything at once, as a crash would: nothing is handed over."""
@@ -99,14 +120,6 @@ class Node:
     async def ended_here(self, key: UUID) -> Ending | None:
         """Wait for an instance in this node's memory."""
         return await self.incarnation.ended_here(key) if self.incarnation is not None else None
-
-    async def _address(self) -> Address:
-        settings = self.settings
-        dsn = settings.database
-        if dsn is None:
-            self._embedded = await asyncio.to_thread(start_embedded, home=settings.home, project=settings.project)
-            dsn = self._embedded.dsn
-        return Address(dsn=dsn, schema=settings.namespace, deadline=settings.deadline)
 
     async def _begin(self) -> Incarnation:
         return await Incarnation.begin(

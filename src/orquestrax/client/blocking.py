@@ -1,0 +1,159 @@
+"""The client for Django, Flask and scripts: the same, blocking.
+
+    with ox.connect_sync() as client:
+        run = client.start(fulfil, order, id="order-42")
+        print(run.result())
+
+A thin shell: an event loop in a thread of its own runs the client, and each call here waits for one there. It
+may be used from several threads. It does not survive a fork: a child opens its own.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import builtins
+import threading
+from collections.abc import Callable, Coroutine, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, Generic, Self, TypeVar, overload
+
+from typing_extensions import TypeVarTuple, Unpack
+
+from orquestrax.base.errors import BlockingCall, DatabaseError
+from orquestrax.client.client import Client
+from orquestrax.client.connect import connect
+from orquestrax.client.handle import Run
+from orquestrax.client.views import HistoryEvent, RunStatus
+
+Ts = TypeVarTuple("Ts")
+R = TypeVar("R")
+T = TypeVar("T")
+
+
+@contextmanager
+def connect_sync(database: str | None = None, *, namespace: str | None = None) -> Iterator[BlockingClient]:
+    """A blocking client for as long as the block runs; arguments and errors as `ox.connect`.
+
+    Raises BlockingCall where an event loop runs, because it would stop that.
+    """
+    with _LoopThread() as loop:
+        opening = connect(database, namespace=namespace)
+        client = loop.wait(opening.__aenter__())
+        try:
+            yield BlockingClient(client, loop)
+        finally:
+            loop.wait(opening.__aexit__(None, None, None))
+
+
+class BlockingClient:
+    """Made by `ox.connect_sync()`. Its methods are those of `Client`, and wait for their answer."""
+
+    def __init__(self, client: Client, loop: _LoopThread) -> None:
+        self._client, self._loop = client, loop
+
+    def start(
+        self,
+        workflow: Callable[[Unpack[Ts]], Coroutine[Any, Any, R]],
+        /,
+        *args: *Ts,
+        id: str | None = None,  # noqa: A002 - the public name
+        priority: int = 2,
+    ) -> BlockingRun[R]:
+        """Start an instance, or find the one that the same call has started before; see `Client.start`."""
+        run = self._loop.wait(self._client.start(workflow, *args, id=id, priority=priority))
+        return BlockingRun(run, self._loop)
+
+    @overload
+    def get(self, id: str, workflow: Callable[[Unpack[Ts]], Coroutine[Any, Any, R]]) -> BlockingRun[R]: ...
+    @overload
+    def get(self, id: str) -> BlockingRun[Any]: ...
+    def get(self, id: str, workflow: Any = None) -> BlockingRun[Any]:  # noqa: A002
+        """A handle to what exists; with the workflow its result is typed. Raises NotFound."""
+        return BlockingRun(self._loop.wait(self._client.get(id, workflow)), self._loop)
+
+    def list(
+        self,
+        *,
+        status: str | Sequence[str] | None = None,
+        definition: str | None = None,
+        search: str | None = None,
+        limit: int = 50,
+    ) -> builtins.list[RunStatus]:
+        """Instances, newest first; `search` is a part of the id."""
+        return self._loop.wait(
+            self._client.list(status=status, definition=definition, search=search, limit=limit)
+        )
+
+
+class BlockingRun(Generic[R]):
+    """An instance, as somebody outside of it sees it; its methods are those of `Run`, and wait."""
+
+    def __init__(self, run: Run[R], loop: _LoopThread) -> None:
+        self._run, self._loop = run, loop
+        self.key, self.id, self.definition = run.key, run.id, run.definition
+
+    def __repr__(self) -> str:
+        return repr(self._run)
+
+    def result(self, timeout: float | None = None) -> R:
+        """Wait for the end and return what the workflow returned; see `Run.result`."""
+        return self._loop.wait(self._run.result(timeout))
+
+    def status(self) -> RunStatus:
+        """How it stands now. Raises NotFound if it is not there any more."""
+        return self._loop.wait(self._run.status())
+
+    def history(self) -> list[HistoryEvent]:
+        """Everything that has happened to it; the first event, seq 0, is its start."""
+        return self._loop.wait(self._run.history())
+
+    def signal(self, name: str, value: Any = None, *, message_id: str | None = None) -> None:
+        """Send a signal; `message_id` makes sending it again harmless. See `Run.signal`."""
+        self._loop.wait(self._run.signal(name, value, message_id=message_id))
+
+    def cancel(self, reason: str = "", *, message_id: str | None = None) -> None:
+        """Ask it to end: its code gets a CancelledError where it waits, and may clean up."""
+        self._loop.wait(self._run.cancel(reason, message_id=message_id))
+
+    def terminate(self, reason: str = "", *, message_id: str | None = None) -> None:
+        """End it at once: none of its code runs any more."""
+        self._loop.wait(self._run.terminate(reason, message_id=message_id))
+
+
+class _LoopThread:
+    """An event loop that runs in a daemon thread for as long as the block does."""
+
+    def __enter__(self) -> Self:
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, name="orquestrax-client", daemon=True)
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join()
+        self._loop.close()
+
+    def wait(self, work: Coroutine[Any, Any, T]) -> T:
+        """What the coroutine returns or raises. Ctrl-C here cancels it there."""
+        try:
+            self._check()
+        except BaseException:
+            work.close()
+            raise
+        future = asyncio.run_coroutine_threadsafe(work, self._loop)
+        try:
+            return future.result()
+        except BaseException:
+            future.cancel()
+            raise
+
+    def _check(self) -> None:
+        if asyncio._get_running_loop() is not None:  # noqa: SLF001 - the public one raises where there is none
+            raise BlockingCall(
+                "a blocking client would stop this thread's event loop: use `async with ox.connect()` instead"
+            )
+        if not self._thread.is_alive():
+            raise DatabaseError(
+                "this client is closed, or was opened before a fork: open one here with ox.connect_sync()"
+            )
