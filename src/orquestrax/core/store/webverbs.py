@@ -3,14 +3,37 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Final
+from typing import Any, Final
 from uuid import UUID
+
+import msgspec
 
 from orquestrax.core.store.clientverbs import EventView
 from orquestrax.core.store.database import Database
 
 LAST: Final = 24  # events looked at to say which steps an instance is at
 MOST: Final = 2_000  # events of one instance that are read at once
+PAGE: Final = 50
+
+
+class ListRow(msgspec.Struct, frozen=True, kw_only=True):
+    """An instance as a list shows it. Times in µs; `result` and messages are cut, `waits` is JSON."""
+
+    key: UUID
+    id: str
+    definition: str
+    status: str
+    wake_at: int | None
+    created_at: int
+    started_at: int | None
+    ended_at: int | None
+    waits: str | None
+    result: str | None
+    error_type: str | None
+    error_message: str | None
+    blocked: str | None
+    node: str | None
+    now: int
 
 
 class WebStore:
@@ -25,22 +48,37 @@ class WebStore:
         now: int = rows[0]["now"]
         return now
 
+    async def rows(
+        self,
+        *,
+        statuses: Sequence[str] = (),
+        definition: str = "",
+        search: str = "",
+        before: UUID | None = None,
+        limit: int = PAGE,
+    ) -> list[ListRow]:
+        """Newest first; `before` is the last key of the page before. What is empty filters nothing."""
+        rows = await self._database.fetch(
+            "web_list", list(statuses) or None, definition or None, search or None, before, limit
+        )
+        return [ListRow(**dict(row)) for row in rows]
+
     async def activity(self, keys: Sequence[UUID]) -> dict[UUID, list[EventView]]:
-        """The last step events of each instance, oldest first."""
-        rows = await self._database.fetch("web_activity", list(keys), LAST) if keys else []
-        found: dict[UUID, list[EventView]] = {}
-        for row in rows:
-            fields = dict(row)
-            found.setdefault(fields.pop("instance"), []).append(EventView(**fields))
-        return {key: sorted(events, key=lambda event: event.seq) for key, events in found.items()}
+        """The last step events of each instance, in order."""
+        return _by_instance(await self._database.fetch("web_activity", list(keys), LAST)) if keys else {}
 
     async def events(self, after: Mapping[UUID, int], *, limit: int = MOST) -> dict[UUID, list[EventView]]:
-        """What follows the given sequence number, for each instance, in order."""
+        """What follows the given sequence number in each history, in order; the newest if it is too much."""
         if not after:
             return {}
-        rows = await self._database.fetch("web_events", list(after), list(after.values()), limit)
-        found: dict[UUID, list[EventView]] = {}
-        for row in rows:
-            fields = dict(row)
-            found.setdefault(fields.pop("instance"), []).append(EventView(**fields))
-        return found
+        return _by_instance(
+            await self._database.fetch("web_events", list(after), list(after.values()), limit)
+        )
+
+
+def _by_instance(rows: Sequence[Any]) -> dict[UUID, list[EventView]]:
+    found: dict[UUID, list[EventView]] = {}
+    for row in rows:
+        fields = dict(row)
+        found.setdefault(fields.pop("instance"), []).append(EventView(**fields))
+    return found

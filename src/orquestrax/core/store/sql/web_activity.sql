@@ -1,4 +1,4 @@
--- What instances are at: the last few step events of each, newest first. Found by the events' own key.
+-- What instances are at: of each the newest events, at most $2, as far as they are about steps.
 select found.instance, found.seq, found.type, found.at, found.issued, found.trail, found.data::text
 from unnest($1::uuid[]) as wanted (instance)
 cross join lateral (
@@ -9,3 +9,4 @@ cross join lateral (
     limit $2
 ) as found
 where found.type like 'step\_%'
+order by found.instance, found.seq
