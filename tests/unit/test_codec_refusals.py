@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypedDict
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
+import attrs
 import msgspec
 import pydantic
 import pydantic.dataclasses
@@ -94,6 +95,11 @@ class Item(pydantic.BaseModel):
     more: Any = None
 
 
+@attrs.define
+class Shelf:
+    _size: int = 1
+
+
 @pydantic.dataclasses.dataclass
 class Checked:
     x: int
@@ -134,6 +140,7 @@ OBJECT_UNION = (
         (Literal[Colour.RED], "may hold only None, booleans, integers and text; use the enum itself"),
         (WithInitVar, "a dataclass with an InitVar cannot be rebuilt from JSON; make it an ordinary field"),
         (Checked, "`Checked` is a pydantic dataclass; make it a pydantic model or a plain dataclass"),
+        (Shelf, "here: `Shelf` has the private field _size, which attrs hides; make it public"),
         (OldModel, "`OldModel` is a model of an old pydantic; use pydantic 2.11 or newer"),
         (Dangling, "a field's hint names 'Fraction', which is not defined in its module; import it there"),
         (
@@ -174,6 +181,10 @@ HALF = "cannot be stored; remove it, or pass bytes if it is not text"
         (int, "x", "here: expected int, got str"),
         (int, 3.0, "here: expected int, got float"),
         (int, True, "here: expected int, got bool"),
+        (str | None, math.nan, f"here: NaN {NO_NUMBER}"),
+        (None, math.inf, f"here: Infinity {NO_NUMBER}"),
+        (Literal["a"] | None, math.nan, f"here: NaN {NO_NUMBER}"),
+        (list[Order | None], [Order("1"), math.nan], f"here: NaN at $[1] {NO_NUMBER}"),
         (str, None, "here: expected str, got null"),
         (None, 3, "here: expected null, got int"),
         (list[Order], [Order("1"), Order(2)], "here: expected str, got int at $[1].id"),
@@ -342,7 +353,7 @@ def test_a_wrong_choice_is_told_the_right_ones(raw: str, sentence: str) -> None:
 
 
 def test_json_that_is_nested_too_deeply_is_refused() -> None:
-    with pytest.raises(PayloadError, match="^value: the JSON is nested too deeply$"):
+    with pytest.raises(PayloadError, match=r"^value: the JSON is nested too deeply$"):
         ANY.decode(b"[" * 100_000)
 
 

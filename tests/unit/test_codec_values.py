@@ -25,6 +25,7 @@ from typing import (
 )
 from uuid import UUID
 
+import attrs
 import jsonschema_rs
 import msgspec
 import pydantic
@@ -88,6 +89,20 @@ class Tree:
 @dataclasses.dataclass
 class Box(Generic[T]):
     content: T
+
+
+@attrs.define
+class Shelf:
+    size: int
+    books: list[Order] = attrs.Factory(list)
+    at: date = date.min
+
+
+@attrs.frozen(slots=False)
+class Room:
+    shelf: Shelf = attrs.Factory(lambda: Shelf(1))
+    tags: set[str] = attrs.Factory(set)
+    width: float | None = None
 
 
 class Car(TypedDict):
@@ -188,6 +203,7 @@ EXAMPLES = [
     (Order, Order("1", 0.5)),
     (Point, Point(1, 2)),
     (Basket, Basket(orders=[Order("1", 2.5)], colour=Colour.RED, tags={"a"}, _private=5)),
+    (Room, Room(Shelf(3, [Order("1", 0.5)]), {"b", "a"}, 0.5)),
     (Tree, Tree(1, [Tree(2), Tree(3, [Tree(4)])])),
     (Box[int], Box(1)),
     (Box[list[Order]], Box([Order("1", 0.5)])),
@@ -258,6 +274,8 @@ def shown(value: Any) -> Any:  # noqa: PLR0911 - one line per kind
             return kind, shown(value.__dict__)
         case msgspec.Struct():
             return kind, tuple(shown(getattr(value, name)) for name in value.__struct_fields__)
+        case _ if attrs.has(kind):
+            return kind, tuple(shown(getattr(value, field.name)) for field in attrs.fields(kind))
         case _ if dataclasses.is_dataclass(value):
             return kind, tuple(shown(getattr(value, field.name)) for field in dataclasses.fields(value))
         case _:
@@ -414,3 +432,85 @@ def test_a_model_is_read_by_alias_and_by_name() -> None:
     codec = Codec(Parcel, where="here")
 
     assert codec.decode(f'{{"ID":"{ID}"}}') == codec.decode(f'{{"id":"{ID}"}}') == Parcel(ID=ID)
+
+
+@dataclasses.dataclass
+class Defaults:
+    a: int
+    b: int = 2
+    c: list[int] = dataclasses.field(default_factory=list)
+    d: str = dataclasses.field(default="d", init=False)
+    e: int = dataclasses.field(default=5, kw_only=True)
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Slotted:
+    a: int = 1
+
+
+@dataclasses.dataclass(frozen=True)
+class Both(Slotted):
+    b: int = 2
+
+
+@dataclasses.dataclass
+class Nest:
+    box: Box[Defaults]
+    many: dict[str, list[Defaults | None]]
+    pair: tuple[Row, ...] = ()
+    deeper: Nest | None = None
+
+
+class Row(NamedTuple):
+    defaults: Defaults
+
+
+class Holder(msgspec.Struct):
+    defaults: Defaults
+    ok: bool = True
+
+
+FULL = {"a": 1, "b": 2, "c": [], "e": 5, "d": "d"}
+
+
+@pytest.mark.parametrize(
+    ("annotation", "sparse", "full"),
+    [
+        (Defaults, {"a": 1}, FULL),
+        (Defaults, {"a": 1, "b": 7}, FULL | {"b": 7}),
+        (Both, {}, {"a": 1, "b": 2}),
+        (set[Both], [{}], [{"a": 1, "b": 2}]),
+        (Holder, {"defaults": {"a": 1}}, {"defaults": FULL, "ok": True}),
+        (
+            Nest,
+            {
+                "box": {"content": {"a": 1}},
+                "many": {"x": [{"a": 1}, None]},
+                "deeper": {"box": {"content": {"a": 1}}, "many": {}, "pair": [[{"a": 1}]]},
+            },
+            {
+                "box": {"content": FULL},
+                "many": {"x": [FULL, None]},
+                "pair": [],
+                "deeper": {"box": {"content": FULL}, "many": {}, "pair": [[FULL]], "deeper": None},
+            },
+        ),
+    ],
+)
+def test_defaults_that_were_left_out_are_stored(annotation: Any, sparse: Any, full: Any) -> None:
+    codec: Codec[Any] = Codec(annotation, where="here")
+
+    seen = codec.decode(json.dumps(sparse))
+
+    assert json.loads(codec.encode(seen)) == json.loads(codec.accept(json.dumps(sparse))) == full
+    assert codec.canonical(seen) == codec.canonical(codec.decode(codec.encode(seen)))
+
+
+def test_a_default_that_init_does_not_set_is_seen_and_stored_by_the_next() -> None:
+    codec = Codec(Defaults, where="here")
+
+    raw, seen = codec.roundtrip(Defaults(1))
+
+    assert seen == Defaults(1)
+    assert json.loads(codec.encode(seen)) == FULL
+    assert codec.decode(raw) == seen

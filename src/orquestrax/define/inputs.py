@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from orquestrax.base.codec.sentences import malformed
+from orquestrax.base.codec.sentences import malformed, misfit
 from orquestrax.base.errors import PayloadError
 
 if TYPE_CHECKING:
@@ -59,7 +59,7 @@ def names_of(parameters: Sequence[Parameter]) -> str:
 
 
 def _refuse_any(raw: bytes | str, where: str) -> None:
-    if _decoded(_value, raw, where):
+    if _decoded(_value, raw, where) not in (None, [], {}):
         raise PayloadError(f"{where}: it takes no arguments; leave the input out")
 
 
@@ -92,5 +92,7 @@ def _completed(parts: Sequence[bytes | None], parameters: Sequence[Parameter], w
 def _decoded(decode: Any, raw: bytes | str, where: str) -> Any:
     try:
         return decode(raw)
+    except msgspec.ValidationError as error:
+        raise PayloadError(f"{where}: {misfit(error)[0]}") from None
     except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
         raise PayloadError(f"{where}: {malformed(error, raw)}") from None

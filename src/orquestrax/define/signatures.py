@@ -65,7 +65,7 @@ class Signature:
         if raw is not None:
             self._codec.check_size(raw)
         parts = written_parts(raw, self._items, where=self.where)
-        return self._codec.encode(self._decoded(parts))
+        return self._stored(self._decoded(parts))[0]
 
     def digest(self, encoded: bytes | str) -> bytes:
         """16 bytes that are equal for equal arguments in every process: "the same input"."""
@@ -87,7 +87,9 @@ class Signature:
         return self.result.schema()
 
     def _roundtrip(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[bytes, tuple[Any, ...]]:
-        values = self._binding.values(args, kwargs)
+        return self._stored(self._binding.values(args, kwargs))
+
+    def _stored(self, values: tuple[Any, ...]) -> tuple[bytes, tuple[Any, ...]]:
         try:
             return self._codec.roundtrip(values)
         except PayloadTooLarge:

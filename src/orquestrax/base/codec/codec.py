@@ -9,7 +9,8 @@ import msgspec
 
 from orquestrax.base.codec.canonical import canonical_bytes
 from orquestrax.base.codec.choices import choices
-from orquestrax.base.codec.faults import find_fault, has_words, loses_numbers, one_line
+from orquestrax.base.codec.defaults import plan_defaults, set_defaults
+from orquestrax.base.codec.faults import find_fault, has_words, is_finite, one_line
 from orquestrax.base.codec.hooks import ENCODER, from_plain
 from orquestrax.base.codec.schemas import SchemaBuilder
 from orquestrax.base.codec.sentences import malformed, misfit
@@ -35,7 +36,7 @@ class Codec(Generic[T]):
         (b'{"b":1,"a":2}', {'b': 1, 'a': 2})
     """
 
-    __slots__ = ("_decode", "_shape", "annotation", "where")
+    __slots__ = ("_decode", "_plans", "_shape", "annotation", "where")
 
     def __init__(self, annotation: Any, *, where: str) -> None:
         self.annotation, self.where = annotation, where
@@ -43,6 +44,7 @@ class Codec(Generic[T]):
             self._shape = read_shape(annotation)
         except ValueError as error:
             raise DefinitionError(f"{where}: {error}") from None
+        self._plans = plan_defaults(self._shape.root)
         self._decode = msgspec.json.Decoder(self._shape.annotation, dec_hook=from_plain).decode
 
     def encode(self, value: T) -> bytes:
@@ -68,9 +70,9 @@ class Codec(Generic[T]):
             decoded: T = self._decode(raw)
         except Exception as error:  # noqa: BLE001 - decoding runs code of the value's own classes
             raise self._refusal(value, error, raw) from None
-        shape = self._shape
-        if shape.lossy and (not _same(decoded, value) or (shape.worded and has_words(raw))):
-            self._check_loss(value, raw)
+        self._check_loss(value, decoded, raw)
+        if self._plans:
+            set_defaults(decoded, self._plans)
         return raw, decoded
 
     def decode(self, raw: bytes | str) -> T:
@@ -79,6 +81,8 @@ class Codec(Generic[T]):
             value: T = self._decode(raw)
         except Exception as error:  # noqa: BLE001 - decoding runs code of the value's own classes
             raise PayloadError(f"{self.where}: {self._explain(error, raw)}") from None
+        if self._plans:
+            set_defaults(value, self._plans)
         return value
 
     def accept(self, raw: bytes | str) -> bytes:
@@ -116,9 +120,13 @@ class Codec(Generic[T]):
             "store the data elsewhere and pass where it is"
         )
 
-    def _check_loss(self, value: T, raw: bytes) -> None:
-        """Refuse a value that JSON cannot hold; one that its type made another, a list a tuple, may pass."""
-        fault = find_fault(value) if self._shape.timed or loses_numbers(value, raw) else None
+    def _check_loss(self, value: T, decoded: T, raw: bytes) -> None:
+        """Refuse what JSON would silently change; what only its type changed, a list to a tuple, may pass."""
+        shape = self._shape
+        nulls, words = shape.nullable and b"null" in raw, shape.worded and has_words(raw)
+        if not (nulls or words or shape.timed) or (not words and _same(decoded, value)):
+            return
+        fault = find_fault(value) if words or shape.timed or not is_finite(value) else None
         if fault:
             raise PayloadError(f"{self.where}: {fault}")
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from orquestrax.base.codec.codec import ANY, MAX_PAYLOAD
-from orquestrax.base.errors import InvalidInput, StepFailed, WorkflowFailed
+from orquestrax.base.errors import StepFailed, WorkflowFailed
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -92,9 +92,11 @@ def _record(kind: str, message: str, trace: str) -> dict[str, Any]:
 
 
 def _cause(error: BaseException) -> BaseException | None:
-    if error.__cause__ is not None or error.__suppress_context__:
-        return error.__cause__
-    return error.__context__
+    try:
+        plain = error.__cause__ is None and not error.__suppress_context__
+        return error.__context__ if plain else error.__cause__
+    except Exception:  # noqa: BLE001 - an exception whose attributes raise
+        return None
 
 
 def _message(error: BaseException) -> str:
@@ -137,7 +139,7 @@ def _class(cls: type[BaseException]) -> dict[str, Any]:
 def _args(error: BaseException) -> dict[str, Any]:
     try:
         raw = ANY.encode(list(error.args))
-    except InvalidInput:
+    except Exception:  # noqa: BLE001 - what JSON cannot hold, or an exception whose attributes raise
         return {}
     return {"args": msgspec.Raw(raw)} if len(raw) <= _MAX_ARGS else {}
 

@@ -56,20 +56,13 @@ def find_fault(value: Any) -> str | None:
     return None
 
 
-def loses_numbers(value: Any, raw: bytes) -> bool:
-    """Whether `raw`, which `value` was encoded to, may have null or text for a number that is not finite.
-
-    Called for values that differ from what was decoded, as tuples under Any do, so it must be quick.
-    """
-    if has_words(raw):
-        return True
-    if b"null" not in raw:
-        return False
+def is_finite(value: Any) -> bool:
+    """Quickly, whether all floats within `value` are finite; False if that cannot be told quickly."""
     try:
         json.dumps(msgspec.to_builtins(value, enc_hook=to_plain), allow_nan=False)
     except Exception:  # noqa: BLE001 - a number at fault, or a model, or code of the value's own classes
-        return True
-    return False
+        return False
+    return True
 
 
 def has_words(raw: bytes) -> bool:

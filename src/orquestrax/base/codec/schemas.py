@@ -12,7 +12,8 @@ from typing import Any
 import msgspec
 from msgspec import inspect as shape
 
-from orquestrax.base.codec.hooks import is_model, to_plain
+from orquestrax.base.codec.faults import find_fault
+from orquestrax.base.codec.hooks import ENCODER, is_model
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 _TEXT = {"type": "string"}
@@ -150,7 +151,6 @@ def _default(field: shape.Field) -> dict[str, Any]:
         return {"default": msgspec.to_builtins(field.default_factory())}
     if field.default is msgspec.NODEFAULT or field.default is msgspec.UNSET:
         return {}
-    try:
-        return {"default": msgspec.json.decode(msgspec.json.encode(field.default, enc_hook=to_plain))}
-    except (TypeError, ValueError, NotImplementedError):
-        return {}  # a default that JSON cannot hold is refused when a value holds it, not here
+    if find_fault(field.default):
+        return {}  # refused when a value holds it, not here
+    return {"default": msgspec.json.decode(ENCODER.encode(field.default))}

@@ -33,17 +33,17 @@ _KEYS = (
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """A type as msgspec sees it.
+    """A type as msgspec sees it, and in which ways JSON may silently change a value of it.
 
-    `lossy`: JSON may silently change a value (NaN to null), so what comes back is compared with it.
-    `worded`: numbers that are not finite may be written as words, and come back equal.
-    `timed`: the change may be to an offset from UTC, which can have seconds, but not in JSON.
+    `nullable`: it takes null, which a number that is not finite becomes.
+    `worded`: such a number may become a word, as a Decimal and as a key of a dict.
+    `timed`: an offset from UTC may have seconds, which are lost.
     `unordered`: equal values may give different bytes, or msgspec cannot sort them.
     """
 
     annotation: Any
     root: shape.Type
-    lossy: bool
+    nullable: bool
     worded: bool
     timed: bool
     unordered: bool
@@ -68,9 +68,9 @@ def read_shape(annotation: Any) -> Shape:
     return Shape(
         annotation,
         root,
-        lossy=any(map(_lossy, nodes)),
+        nullable=any(map(_nullable, nodes)),
         worded=any(map(_worded, nodes)),
-        timed=any(map(_timed, nodes)),
+        timed=any(isinstance(node, shape.DateTimeType | shape.TimeType) for node in nodes),
         unordered=any(map(_unordered, nodes)),
     )
 
@@ -120,6 +120,8 @@ def _check(node: shape.Type) -> None:
             raise ValueError(
                 f"{_name(node.cls)} is a pydantic dataclass; make it a pydantic model or a plain dataclass"
             )
+        case shape.DataclassType() if hasattr(node.cls, "__attrs_attrs__"):
+            _check_attrs(node)
         case shape.DictType() if not _is_key(bare(node.key_type)):
             raise ValueError(
                 "a dict's keys must be of one type that is text or a number in JSON (str, int, an enum, "
@@ -129,6 +131,14 @@ def _check(node: shape.Type) -> None:
             raise ValueError("msgspec.Raw and msgspec.msgpack.Ext are not JSON values; use Any")
         case _:
             return
+
+
+def _check_attrs(node: shape.DataclassType) -> None:
+    private = next((field.name for field in node.fields if field.name.startswith("_")), None)
+    if private:
+        raise ValueError(
+            f"{_name(node.cls)} has the private field {private}, which attrs hides; make it public"
+        )
 
 
 def _check_custom(cls: Any) -> None:
@@ -149,25 +159,16 @@ def _is_key(node: shape.Type) -> bool:
     return isinstance(node, _KEYS)
 
 
-def _lossy(node: shape.Type) -> bool:
-    match node:
-        case shape.AnyType() | shape.CustomType():
-            return True
-        case shape.UnionType():  # NaN becomes null, which an optional float accepts
-            kinds = [type(bare(member)) for member in node.types]
-            return shape.FloatType in kinds and shape.NoneType in kinds
-        case _:
-            return _worded(node) or _timed(node)
+def _nullable(node: shape.Type) -> bool:
+    if isinstance(node, shape.LiteralType):
+        return None in node.values
+    return isinstance(node, shape.AnyType | shape.CustomType | shape.NoneType)
 
 
 def _worded(node: shape.Type) -> bool:
     if isinstance(node, shape.DictType):
         return isinstance(bare(node.key_type), shape.FloatType)
-    return isinstance(node, shape.DecimalType)
-
-
-def _timed(node: shape.Type) -> bool:
-    return isinstance(node, shape.DateTimeType | shape.TimeType)
+    return isinstance(node, shape.AnyType | shape.CustomType | shape.DecimalType)
 
 
 def _unordered(node: shape.Type) -> bool:
