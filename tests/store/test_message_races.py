@@ -46,7 +46,7 @@ async def test_I10_a_park_that_tests_the_inbox_loses_a_message(rig: Rig):
     await sending.commit()
     assert await park == "UPDATE 1"
     row = await rig.row(key)
-    assert row["owner"] is None and row["wake_at"] is None, "nobody will ever read the message"
+    assert (row["owner"], row["wake_at"]) == (None, None), "nobody will ever read the message"
 
 
 @pytest.mark.parametrize("kind", MAKERS)
@@ -73,7 +73,7 @@ async def test_I10_I11_a_message_sent_just_before_holds_back_the_write(rig: Rig,
         assert row["status"] == "waiting"
     else:
         assert verdict is Verdict.MAIL
-        assert await rig.seqs(key) == [] and row["status"] == "running", "nothing of it is written"
+        assert (await rig.seqs(key), row["status"]) == ([], "running"), "nothing of it is written"
 
 
 @pytest.mark.parametrize("kind", MAKERS)
