@@ -26,6 +26,20 @@ USER = Path(__file__).with_name("user.py")
 AS_ROOT = os.geteuid() == 0
 
 
+MEMORY = Path("/dev/shm")
+
+
+def directory() -> Path:
+    """A new one with a short, plain path that everybody may enter, unlike `tmp_path` of root.
+
+    In memory if there is enough: a hundred servers start and stop here, and none of their data matters.
+    """
+    roomy = MEMORY.is_dir() and os.access(MEMORY, os.W_OK) and shutil.disk_usage(MEMORY).free > 2**30
+    path = Path(tempfile.mkdtemp(prefix="ox-", dir=MEMORY if roomy else None))
+    path.chmod(0o755)
+    return path
+
+
 @pytest.fixture(autouse=True)
 def _own_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("ORQUESTRAX_HOME", "ORQUESTRAX_PG_BINDIR", "ORQUESTRAX_PG_USER"):
@@ -34,9 +48,8 @@ def _own_environment(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def place() -> Iterator[Path]:
-    """A directory with a short, plain path that the server's user can enter, unlike `tmp_path` of root."""
-    path = Path(tempfile.mkdtemp(prefix="ox-"))
-    path.chmod(0o755)
+    """Where all of this test lies."""
+    path = directory()
     yield path
     for data in path.glob("**/postgres/data"):
         stop(data, HARD)
@@ -46,8 +59,7 @@ def place() -> Iterator[Path]:
 @pytest.fixture(scope="session")
 def made() -> Iterator[Path]:
     """A home in which a server has run: copying it is quicker than initdb."""
-    path = Path(tempfile.mkdtemp(prefix="ox-"))
-    path.chmod(0o755)
+    path = directory()
     start_embedded(home=path / "home", project=path).stop()
     yield path / "home"
     shutil.rmtree(path)

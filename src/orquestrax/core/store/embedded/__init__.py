@@ -92,7 +92,7 @@ def start_embedded(*, home: Path | None = None, project: Path | None = None) -> 
         database = database_name(project or Path.cwd())
         share = take_share(layout, database)
     except OSError as error:
-        what = f"{error.strerror}: {error.filename}" if error.filename else str(error)
+        what = f"{error.strerror}: {error.filename}" if error.filename else error.strerror or str(error)
         raise EmbeddedServerError(f"the embedded server cannot be started ({what})") from error
     running = share.running
     return EmbeddedServer(str(running.socket_dir), running.port, SUPERUSER, database, running.version, share)

@@ -134,7 +134,7 @@ def _sync(directory: Path) -> None:
 def useful_line(output: str) -> str:
     """The line that says what went wrong, of all that initdb or the server wrote."""
     lines = [line.strip() for line in output.splitlines() if line.strip()]
-    for pattern in (r"\b(PANIC|FATAL|error):\s+", r"(?i)(?=could not|cannot|no space)"):
+    for pattern in (r"\b(PANIC|FATAL|error):\s+", r"^(?=.*(could not|cannot))"):
         for line in lines:
             if found := re.search(pattern, line):
                 return line[found.end() :]

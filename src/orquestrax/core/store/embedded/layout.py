@@ -123,6 +123,11 @@ def _protect(cluster: Path, account: Account) -> None:
 
 
 def _checked(cluster: Path, account: Account) -> Path:
+    if "\n" in str(cluster):
+        raise EmbeddedServerError(
+            f"the path {str(cluster)!r} has a line break, at which PostgreSQL fails: "
+            "name another directory by ORQUESTRAX_HOME"
+        )
     if not account.may_enter(cluster):
         raise EmbeddedServerError(
             f"the directory {cluster} is closed to the user {account.name}, as whom the server runs: "
