@@ -1,8 +1,8 @@
 """A JSON schema read back as a type: what a definition takes, where its code is not at hand.
 
 The reverse of `base.codec.schemas`, for what that writes. What it does not know becomes `Any`: then the
-schema's validator alone judges the value. Type and code give one and the same encoding, hence digest, for plain JSON,
-dataclasses and the like, but not for what a schema cannot tell apart (a TypedDict, keys that are not text).
+schema's validator alone judges the value. Type and code give one and the same encoding, hence digest, for
+plain JSON, dataclasses and the like, but not for what a schema cannot tell apart (a TypedDict, say).
 """
 
 from __future__ import annotations

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import errno
-import ipaddress
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,23 +11,22 @@ from typing import Final
 import uvicorn
 from fastapi import FastAPI
 
-from orquestrax.base.errors import SettingsError
 from orquestrax.settings import Settings
+from orquestrax.web.listening import bind, is_loopback, require_token
 from orquestrax.web.live import close_streams
 
 GRACE: Final = 1.0  # seconds for answers under way; streams are closed before
-BACKLOG: Final = 512
-MIN_TOKEN: Final = 32
 
 
 class WebServer:
     """Serves an app at the settings' host and port, from `start` to `stop`.
 
-    It runs in the calling loop and leaves signals alone: whoever owns the process decides when it ends.
+    It runs in the calling loop and leaves signals alone: whoever owns the process decides when it ends. With
+    `listening`, a socket that is bound already, it serves there: a successor can then wait behind it.
     """
 
-    def __init__(self, app: FastAPI, settings: Settings) -> None:
-        self._app, self._settings = app, settings
+    def __init__(self, app: FastAPI, settings: Settings, *, listening: socket.socket | None = None) -> None:
+        self._app, self._settings, self._listening = app, settings, listening
         self._server: _Guest | None = None
         self._task: asyncio.Task[None] | None = None
         self.port = settings.port
@@ -43,7 +40,7 @@ class WebServer:
     async def start(self) -> None:
         """Bind and serve. Raises SettingsError if the port is taken or the host needs a token first."""
         require_token(self._settings)
-        listening = bind(self._settings.host, self._settings.port)
+        listening = self._listening or bind(self._settings.host, self._settings.port)
         self.port = listening.getsockname()[1]
         config = uvicorn.Config(
             self._app,
@@ -84,55 +81,3 @@ class _Guest(uvicorn.Server):
     def capture_signals(self) -> Iterator[None]:
         """Capture none."""
         yield
-
-
-def bind(host: str, port: int) -> socket.socket:
-    """A listening socket. Raises SettingsError, one sentence, if that address cannot be had."""
-    try:
-        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
-        family, kind, protocol, _, address = found[0]
-        listening = socket.socket(family, kind, protocol)
-    except OSError as error:
-        raise SettingsError(f"the host {host!r} cannot be used: {error.strerror}; check --host") from error
-    try:
-        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listening.bind(address)
-        listening.listen(BACKLOG)
-    except OSError as error:
-        listening.close()
-        raise _not_bound(host, port, error) from error
-    listening.setblocking(False)
-    return listening
-
-
-def _not_bound(host: str, port: int, error: OSError) -> SettingsError:
-    if error.errno == errno.EADDRINUSE:
-        return SettingsError(
-            f"port {port} is taken: something else listens there; use --port {port + 1} or PORT={port + 1}"
-        )
-    if error.errno == errno.EACCES:
-        return SettingsError(f"port {port} is not for ordinary users: use --port or PORT= with 1024 or more")
-    return SettingsError(
-        f"the dashboard cannot listen at {host}:{port}: {error.strerror}; use --host or --port"
-    )
-
-
-def require_token(settings: Settings) -> None:
-    """Loopback needs no login; any other address is refused without a token. Raises SettingsError."""
-    if is_loopback(settings.host):
-        return
-    if settings.token is None or len(settings.token) < MIN_TOKEN:
-        raise SettingsError(
-            f"host {settings.host} can be reached from other machines: set ORQUESTRAX_TOKEN to {MIN_TOKEN} "
-            "characters or more, or leave --host out"
-        )
-
-
-def is_loopback(host: str) -> bool:
-    """Whether only this machine can reach it."""
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
