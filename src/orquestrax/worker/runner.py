@@ -35,6 +35,7 @@ class StepRunner:
 
     now           the database's clock: microseconds, never decreasing
     on_end        called with the outcome of each job that was neither cancelled nor cut short by `stop`
+    on_free       called when a slot is free again without an outcome: an abandoned body has ended
     on_long       called with a job and its start once it has been running for `long_after` seconds
     cancel_grace  seconds that a coroutine has to end after its cancellation
 
@@ -50,6 +51,7 @@ class StepRunner:
         resources: Resources,
         on_end: Callable[[Job, Outcome], None],
         on_long: Callable[[Job, int], None],
+        on_free: Callable[[Executor], None] = lambda _executor: None,
         slots: Mapping[Executor, int] = DEFAULT_SLOTS,
         long_after: float = 1.0,
         cancel_grace: float = 5.0,
@@ -59,6 +61,7 @@ class StepRunner:
         # Callbacks run in the node's context, not in that of whichever turn happened to start the job.
         self._context: Final = copy_context()
         self._now, self._resources, self._on_end = now, resources, on_end
+        self._on_free = on_free
         self._cancel_grace, self._rng = cancel_grace, rng or random.Random()
         self._slots: Final = Slots(slots)
         self._threads: Final = ThreadPool(f"{node}-step")
@@ -148,9 +151,11 @@ class StepRunner:
         attempt.task = None
         if attempt.call is not None and not attempt.call.ended:
             self.abandoned[attempt] = attempt.job
-            attempt.call.on_end = partial(self._release, attempt)
-        else:
+            attempt.call.on_end = partial(self._release_late, attempt)
+        elif attempt.waited_for:
             self._release(attempt)
+        else:
+            self._release_late(attempt)
         if attempt.waited_for:
             self._report(attempt, outcome)
 
@@ -204,6 +209,11 @@ class StepRunner:
         self.abandoned.pop(attempt, None)
         attempt.call = None  # it holds the body's context, and that holds the attempt
         self._slots.give_back(attempt.job.step.options.executor)
+
+    def _release_late(self, attempt: Attempt) -> None:
+        """Nothing is told of this end, but whoever keeps jobs waiting wants to know of the slot."""
+        self._release(attempt)
+        self._on_free(attempt.job.step.options.executor)
 
 
 class _Jobs(Mapping[BodyKey, Job]):

@@ -38,7 +38,7 @@ class Call:
         except BaseException as exc:  # noqa: BLE001 - SystemExit of a body ends the body, not the node
             return exc
         finally:
-            # An error's traceback holds this frame: with `self` it would hold itself until the collector comes.
+            # An error's traceback holds this frame: with `self` it would hold itself for long.
             del self
 
     def tell(self, outcome: Any) -> None:

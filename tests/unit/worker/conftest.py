@@ -37,7 +37,7 @@ class Rig:
     def __init__(self, **options):
         self.clock = Clock()
         self.resources = Resources()
-        self.ended, self.long = asyncio.Queue(), asyncio.Queue()
+        self.ended, self.long, self.freed = asyncio.Queue(), asyncio.Queue(), []
         self.tellers = []
         self.numbers = itertools.count(1)
         self.runner = StepRunner(
@@ -46,6 +46,7 @@ class Rig:
             resources=self.resources,
             on_end=self._on_end,
             on_long=lambda job, started_at: self.long.put_nowait((job, started_at)),
+            on_free=self.freed.append,
             rng=random.Random(1),
             **options,
         )

@@ -81,6 +81,7 @@ async def test_a_cancelled_coroutine_is_told_to_nobody(rig):
     await ended(rig.runner)
     assert body.ended == ["cancelled"]
     assert rig.runner.free("async") == 10
+    assert rig.freed == ["async"]  # nothing else tells that another job may start
 
 
 async def test_a_body_cancelled_before_its_first_step_never_runs(rig):
@@ -101,9 +102,11 @@ async def test_a_cancelled_thread_holds_its_slot_until_it_ends(rig):
     await rig.run(quick)
     assert list(rig.runner.abandoned.values()) == [job]
     assert rig.runner.free("thread") == 2
+    assert rig.freed == []
     body.gate.set()
     await ended(rig.runner)
     assert rig.runner.free("thread") == 3
+    assert rig.freed == ["thread"]
 
 
 async def test_a_thread_cancelled_before_it_began_does_not_run_the_body(rig):

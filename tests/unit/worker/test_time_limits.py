@@ -121,6 +121,7 @@ async def test_who_ignores_its_cancellation_is_given_up_and_holds_its_slot(rig):
     gate.set()
     while rig.runner.abandoned:
         await asyncio.sleep(0)
+    assert rig.freed == ["async"]
     assert rig.runner.free("async") == 10  # and the late result was told to nobody: the fixture looks
 
 
