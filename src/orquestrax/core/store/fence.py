@@ -4,7 +4,8 @@ Every transaction that writes as a node begins, in one round trip, by taking a s
 number; every later write in it carries `exists (select from nodes where fence = me and status = 'alive')`. Declaring
 a node dead takes the same lock exclusively first, so it waits for whatever is about to commit, and then sets the
 status in a new statement. Lock and check never share a statement: its snapshot is older than the lock, and a zombie
-would pass. Row locks are no alternative: `for share` on the node's row starves the node's own heartbeat.
+would pass; for the same reason the isolation level is always READ COMMITTED, whatever the database's default, because
+any other keeps the first snapshot for the whole transaction. Row locks are no alternative: `for share` on the node's row starves the node's own heartbeat.
 """
 
 from __future__ import annotations
@@ -14,11 +15,13 @@ import asyncpg
 from orquestrax.base.errors import Fenced
 
 OPENING = (
-    "begin; set local idle_in_transaction_session_timeout = '3s'; set local lock_timeout = '2s'; "
+    "begin isolation level read committed; "
+    "set local idle_in_transaction_session_timeout = '3s'; set local lock_timeout = '2s'; "
     "select pg_advisory_xact_lock_shared({space}, {fence})"
 )
 EXCLUSIVE = (
-    "begin; set local idle_in_transaction_session_timeout = '3s'; set local lock_timeout = '{patience}ms'; "
+    "begin isolation level read committed; "
+    "set local idle_in_transaction_session_timeout = '3s'; set local lock_timeout = '{patience}ms'; "
     "select pg_advisory_xact_lock({space}, {fence})"
 )
 # Holders that wait for their client, so that nothing on the server will ever end them: frozen or cut off while
