@@ -44,6 +44,11 @@ def explain(dsn: str, error: BaseException) -> DatabaseError:
         return DatabaseError(f"there is no such database at {where}: create it with `orquestrax db migrate`")
     if isinstance(error, asyncpg.CannotConnectNowError | asyncpg.TooManyConnectionsError):
         return DatabaseUnreachable(f"PostgreSQL at {where} takes no connections now: {error}")
+    if isinstance(error, asyncpg.PostgresConnectionError | asyncpg.AdminShutdownError | asyncpg.CrashShutdownError):
+        return DatabaseUnreachable(
+            f"the connection to PostgreSQL at {where} was lost ({error}): "
+            "whether the statement under way took effect is not known"
+        )
     if isinstance(error, asyncpg.PostgresError):
         return DatabaseError(f"PostgreSQL at {where} refuses the connection: {error}")
     if isinstance(error, TimeoutError):
