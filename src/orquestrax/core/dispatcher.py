@@ -72,7 +72,14 @@ class Dispatcher:
         """From the runner: an attempt ended. Keeps the outcome if its instance is away for the moment."""
         if not self._on_outcome(job, outcome):
             self._kept[job.key] = (job, outcome)
-        self._pump(job.step.options.executor)
+        self.freed(job.step.options.executor)
+
+    def freed(self, executor: Executor) -> None:
+        """A slot is free, after an outcome or the late end of an abandoned body: start what waits."""
+        waiting = self._waiting[executor]
+        while waiting and self._runner.has_slot(executor):
+            _, job = waiting.popitem(last=False)
+            self._runner.start(job)
 
     def forget(self, instance: UUID) -> None:
         """The instance is not this node's any more: its waiting jobs and kept outcomes mean nothing here."""
@@ -86,12 +93,6 @@ class Dispatcher:
     def backlog(self) -> int:
         """Jobs that wait for a slot."""
         return sum(len(waiting) for waiting in self._waiting.values())
-
-    def _pump(self, executor: Executor) -> None:
-        waiting = self._waiting[executor]
-        while waiting and self._runner.has_slot(executor):
-            _, job = waiting.popitem(last=False)
-            self._runner.start(job)
 
     def _watch_deadline(self, job: Job) -> None:
         """A job that never gets a slot still fails in time."""

@@ -93,6 +93,7 @@ class Incarnation:
             resources=self.resources,
             on_end=lambda job, outcome: self.orchestrator.dispatcher.ended(job, outcome),
             on_long=lambda job, started_at: self.orchestrator.long_step(job, started_at),
+            on_free=lambda executor: self.orchestrator.dispatcher.freed(executor),
         )
         self.orchestrator = Orchestrator(
             node=self.name,
