@@ -77,7 +77,15 @@ def rebuild(main: Main, history: list[Event], **names: Any) -> Replay:
 def standing(replay: Replay) -> Any:
     """Everything by which two instances at the same point must agree."""
     open_ = [(c.number, c.kind, c.name, c.file, c.line, c.asked_at) for c in replay.open.values()]
-    return replay.issued, replay.trail, replay.now, open_, replay.finish, replay.waits_at(), replay.unhandled()
+    return (
+        replay.issued,
+        replay.trail,
+        replay.now,
+        open_,
+        replay.finish,
+        replay.waits_at(),
+        replay.unhandled(),
+    )
 
 
 class Host:

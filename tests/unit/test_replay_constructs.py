@@ -395,7 +395,10 @@ def test_all_tasks_and_current_task(host: Any) -> None:
         task = asyncio.create_task(asyncio.sleep(1))
         await asyncio.sleep(0)
         mine = asyncio.current_task()
-        return [asyncio.all_tasks() == {task, mine}, asyncio.all_tasks(asyncio.get_running_loop()) == {task, mine}]
+        return [
+            asyncio.all_tasks() == {task, mine},
+            asyncio.all_tasks(asyncio.get_running_loop()) == {task, mine},
+        ]
 
     assert host(main).result == [True, True]
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
+import gc
 import logging
 import sys
 from asyncio import _get_running_loop, _set_running_loop, current_task
@@ -94,15 +95,19 @@ class Loop(Maker):
         self.within(self._run_ready)
 
     def within(self, work: Callable[[], None]) -> None:
-        """Do this as the running loop."""
+        """Do this as the running loop. Garbage is collected later: finalizers must not run in the code's midst."""
         host = _get_running_loop()
         hooks = sys.get_asyncgen_hooks()
+        collecting = gc.isenabled()
         sys.set_asyncgen_hooks(self._generator_began, _leave)
+        gc.disable()
         _set_running_loop(self)
         try:
             work()
         finally:
             _set_running_loop(host)
+            if collecting:
+                gc.enable()
             sys.set_asyncgen_hooks(*hooks)
 
     def _run_ready(self) -> None:

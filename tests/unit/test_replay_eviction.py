@@ -1,0 +1,350 @@
+"""Closing an instance at any point: no effect, no output, no memory kept."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import gc
+import logging
+import subprocess
+import sys
+import warnings
+import weakref
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+import orquestrax.replay.context as ox
+from orquestrax.replay.instance import Replay
+from tests.unit.replaykit import Host, Main, new, rebuild, step
+
+log = logging.getLogger("shop")
+
+
+class Listener(logging.Handler):
+    """Everything that is said: log records, and exceptions that nobody can catch (warnings are errors here)."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.DEBUG)
+        self.heard: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.heard.append(record.getMessage())
+
+    def unraisable(self, raised: Any) -> None:
+        self.heard.append(f"{raised.err_msg} {raised.object!r} {raised.exc_value!r}")
+
+
+@pytest.fixture(autouse=True)
+def listener(capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Iterator[Listener]:
+    """Each test here must be silent, also after a garbage collection."""
+    listener = Listener()
+    monkeypatch.setattr(sys, "unraisablehook", listener.unraisable)
+    root = logging.getLogger()
+    root.addHandler(listener)
+    yield listener
+    gc.collect()
+    gc.collect()
+    root.removeHandler(listener)
+    assert listener.heard == []
+    assert capfd.readouterr() == ("", "")
+
+
+async def clinging(name: str) -> None:
+    """Awaits again and again while it is closed."""
+    try:
+        await step(name)
+    finally:
+        for _ in range(3):
+            with contextlib.suppress(BaseException):
+                await step(f"undo {name}")
+        async with asyncio.timeout(3):
+            await ox.receive("nothing")
+
+
+async def effects() -> None:
+    """Tries everything that has an effect while it is closed."""
+    try:
+        await step("effects")
+    finally:
+        assert asyncio.get_running_loop().is_closed(), "this part is for evictions"
+        log.error("cleaning up %s %s", ox.uuid4(), ox.random().random())
+        loop = asyncio.get_running_loop()
+        loop.call_soon(print, "soon")
+        loop.call_later(5, print, "later").cancel()
+        loop.call_exception_handler({"message": "a report"})
+        loop.create_future().set_exception(ValueError("nobody looks"))
+        asyncio.create_task(step("task"))  # noqa: RUF006
+        asyncio.gather(step("g"), step("h"))
+        await asyncio.gather(step("x"), asyncio.sleep(1), ox.receive("y"))
+
+
+async def numbers() -> Any:
+    try:
+        for n in range(5):
+            yield n
+            await step("between")
+    finally:
+        with contextlib.suppress(BaseException):
+            await step("close")
+        await step("close again")
+
+
+async def half_used() -> None:
+    async for _ in numbers():
+        break
+    source = numbers()
+    await anext(source)
+    async for _ in source:
+        await step("never")
+
+
+async def unstarted() -> None:
+    """Holds coroutines that it has not awaited yet."""
+    one = asyncio.sleep(1)
+    many = {"a": [step("a"), step("b")], "c": half_used()}
+    try:
+        await step("first")
+        await one
+        await asyncio.gather(*many["a"], many["c"])
+    except asyncio.CancelledError:
+        for each in (one, *many["a"], many["c"]):
+            each.close()
+        raise
+
+
+async def failing() -> None:
+    await step("failing")
+    raise ValueError("nobody looks")
+
+
+async def group() -> None:
+    async with asyncio.TaskGroup() as tasks:
+        tasks.create_task(clinging("in group"))
+        tasks.create_task(effects())
+
+
+async def raising_while_closed() -> None:
+    try:
+        await step("raising")
+    finally:
+        raise RuntimeError("no")
+
+
+async def interrupting_while_closed() -> None:
+    try:
+        await step("interrupting")
+    finally:
+        sys.exit(1)
+
+
+async def everything() -> str:
+    tasks = [
+        asyncio.create_task(each())
+        for each in (
+            effects,
+            half_used,
+            unstarted,
+            failing,
+            group,
+            raising_while_closed,
+            interrupting_while_closed,
+        )
+    ]
+    tasks.append(asyncio.create_task(clinging("x")))
+    gathering = asyncio.gather(failing(), failing())
+    lock = asyncio.Lock()
+    async with lock, asyncio.timeout(50):
+        await asyncio.wait([asyncio.shield(tasks[0]), gathering], timeout=3)
+    await asyncio.wait_for(ox.receive("go"), 5)
+    return "done"
+
+
+def fully_driven() -> Host:
+    """The history of `everything`, step by step to its end."""
+    host = Host(everything)
+    for _ in range(200):
+        if host.replay.finished:
+            return host
+        if any(c.kind == "receive" and c.name == "go" for c in host.replay.open.values()):
+            host.signal("go")
+        elif any(c.kind == "step" for c in host.replay.open.values()):
+            host.complete()
+        else:
+            host.fire()
+    raise AssertionError("no end")
+
+
+@pytest.fixture
+def host(listener: Listener) -> Host:
+    """Driven to the end and closed; what it logged on its way is forgotten."""
+    driven = fully_driven()
+    assert len(driven.history) >= 20
+    driven.replay.close()
+    gc.collect()
+    assert listener.heard
+    listener.heard.clear()
+    return driven
+
+
+def test_eviction_at_every_point(host: Host) -> None:
+    for length in range(len(host.history) + 1):
+        replay = rebuild(everything, host.history[:length])
+        _evicted_without_effect(replay)
+
+
+def test_eviction_before_the_start() -> None:
+    replay = new(everything)
+    _evicted_without_effect(replay)
+    with pytest.raises(RuntimeError, match="was closed before"):
+        replay.start()
+
+
+def test_eviction_at_every_point_while_replaying(host: Host) -> None:
+    for length in range(len(host.history) + 1):
+        replay = new(everything)
+        replay.replaying = True
+        replay.start()
+        for event in host.history[:length]:
+            replay.apply(event)
+        _evicted_without_effect(replay)
+
+
+def _evicted_without_effect(replay: Replay) -> None:
+    before = replay.issued, replay.trail, replay.finish
+    replay.close()
+    assert (replay.issued, replay.trail, replay.finish) == before
+    assert (replay.open, replay.waits()) == ({}, [])
+    turn = replay.take()
+    assert (turn.commands, turn.abandoned, turn.finish) == ([], [], None)
+    assert replay.closed
+    replay.close()
+
+
+def test_a_closed_instance_takes_no_event() -> None:
+    host = Host(effects)
+    host.complete()
+    replay = rebuild(effects, [])
+    replay.close()
+    host.replay.close()
+    with pytest.raises(RuntimeError, match="'order-1' was closed"):
+        replay.apply(host.history[0])
+
+
+def test_eviction_within_a_task_of_the_host() -> None:
+    async def host() -> None:
+        asyncio.get_running_loop().call_soon(start.set_result, None)
+        await start
+        replays[0].close()
+        assert asyncio.get_running_loop() is loop
+        assert asyncio.current_task() is not None
+        await asyncio.sleep(0)
+
+    replays = [rebuild(everything, [])]
+    with asyncio.Runner() as runner:
+        loop = runner.get_loop()
+        start = loop.create_future()
+        runner.run(host())
+
+
+def test_eviction_frees_the_memory() -> None:
+    class Witness:
+        pass
+
+    def made() -> tuple[Replay, weakref.ref[Any]]:
+        witness = Witness()
+
+        async def main(held: Witness) -> None:
+            mine = held
+            await asyncio.gather(step("a"), asyncio.sleep(5))
+            assert mine
+
+        replay = rebuild(lambda: main(witness), [])
+        return replay, weakref.ref(witness)
+
+    replay, reference = made()
+    replay.close()
+    del replay
+    gc.collect()
+    assert reference() is None
+
+
+def test_eviction_of_what_has_not_run_yet() -> None:
+    """The loop is closed in the middle of a round: by a fault of the owner, say, while it encodes a result."""
+
+    async def main() -> str:
+        asyncio.create_task(step("a"))  # noqa: RUF006
+        return "done"
+
+    closing: list[Callable[[], None]] = []
+    replay = Replay(
+        new(main).identity,
+        main,
+        encode_result=lambda _: closing[0]() or b"",  # type: ignore[func-returns-value]
+        encode_error=lambda _: b"",
+    )
+    closing.append(replay.close)
+    replay.start()
+    assert replay.closed
+
+
+def test_other_coroutines_are_still_reported() -> None:
+    """The silence is that of evicted instances only."""
+
+    async def forgotten() -> None: ...
+
+    rebuild(everything, []).close()
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        forgotten()
+        gc.collect()
+    assert [str(each.message) for each in caught] == [
+        "coroutine 'test_other_coroutines_are_still_reported.<locals>.forgotten' was never awaited"
+    ]
+
+
+PROGRAM = """
+import asyncio, gc, sys
+sys.path.insert(0, {root!r})
+from tests.unit.replaykit import new, step
+from tests.unit.test_replay_eviction import everything
+
+async def endless():
+    while True:
+        try:
+            await step("a")
+        except BaseException:
+            pass
+
+for main in (everything, endless) if {close} else (everything,):
+    replay = new(main)
+    replay.start()
+    if {close}:
+        replay.close()
+    del replay
+    gc.collect()
+"""
+
+
+def test_a_whole_process_says_nothing(pytestconfig: pytest.Config) -> None:
+    def run(*, close: bool) -> str:
+        program = PROGRAM.format(root=str(pytestconfig.rootpath), close=close)
+        done = subprocess.run(
+            [sys.executable, "-W", "error", "-X", "dev", "-c", program],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr
+        return done.stdout + done.stderr
+
+    assert run(close=True) == ""
+    assert "was never awaited" in run(close=False) or "ignored GeneratorExit" in run(close=False)
+
+
+def test_the_kit_can_drive_any_main() -> None:
+    async def main() -> None: ...
+
+    typed: Main = main
+    assert Host(typed).result is None
