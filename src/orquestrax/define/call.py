@@ -109,7 +109,7 @@ class Call(Coroutine[Any, Any, R]):
         return f"<call of step {self.step.name} at {place(self.file, self.line)}>"
 
     def __del__(self) -> None:
-        if not self._begun and not sys.is_finalizing():
+        if not self._begun and not sys.is_finalizing() and not _evicted():
             warnings.warn_explicit(
                 f"step {self.step.name!r} was never awaited",
                 RuntimeWarning,
@@ -117,6 +117,12 @@ class Call(Coroutine[Any, Any, R]):
                 self.line,
                 registry=_warned,
             )
+
+
+def _evicted() -> bool:
+    """Whether an instance is being freed: what its code would still have awaited says nothing."""
+    replay = current()
+    return replay is not None and replay.closed
 
 
 def _instance_of(typ: type[BaseException] | BaseException, val: object) -> BaseException:

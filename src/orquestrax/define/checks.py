@@ -19,9 +19,15 @@ _NAME_LIMIT: Final = 200
 _PACKAGE: Final = str(Path(__file__).parent.parent) + os.sep
 
 
+def innermost(fn: Any) -> FunctionType:
+    """The function below its decorators, as far as these are functions and say what they wrap."""
+    inner = inspect.unwrap(fn)
+    return inner if isinstance(inner, FunctionType) else fn
+
+
 def where_of(fn: Any) -> tuple[str, int]:
     """File and line of a function, its first decorator included."""
-    code = inspect.unwrap(fn).__code__
+    code = innermost(fn).__code__
     return code.co_filename, code.co_firstlineno
 
 
@@ -97,7 +103,7 @@ def _what(fn: Any) -> str:
 
 
 def _hides_async(fn: Callable[..., Any]) -> bool:
-    inner = inspect.unwrap(fn)
+    inner = innermost(fn)
     return inner is not fn and inspect.iscoroutinefunction(inner) and not inspect.iscoroutinefunction(fn)
 
 

@@ -20,7 +20,7 @@ from types import FunctionType
 from typing import Any, Generic, TypeVar, cast, overload
 
 from orquestrax.base.errors import DefinitionError
-from orquestrax.define.checks import caller, check_function, check_name, place, where_of
+from orquestrax.define.checks import caller, check_function, check_name, innermost, place, where_of
 
 T = TypeVar("T")
 
@@ -97,7 +97,7 @@ def use(resource: Resource[T]) -> T:
 
 def uses_of(fn: Callable[..., Any]) -> dict[str, Resource[Any]]:
     """Which parameters of a function take which resources. Hints are not looked at: they may not resolve."""
-    function = inspect.unwrap(fn)
+    function = innermost(fn)
     names = positional_of(fn)
     defaults = function.__defaults__ or ()
     by_position = dict(zip(names[len(names) - len(defaults) :], defaults, strict=True))
@@ -112,9 +112,8 @@ def uses_of(fn: Callable[..., Any]) -> dict[str, Resource[Any]]:
 
 def positional_of(fn: Callable[..., Any]) -> tuple[str, ...]:
     """The names of the parameters that may be passed by position, in order."""
-    code = inspect.unwrap(fn).__code__
-    names: tuple[str, ...] = code.co_varnames
-    return names[: code.co_argcount]
+    code = innermost(fn).__code__
+    return code.co_varnames[: code.co_argcount]
 
 
 def _parameters(function: FunctionType) -> tuple[str, ...]:

@@ -15,7 +15,7 @@ from types import CodeType
 from typing import Any, Generic, NoReturn, ParamSpec, TypeVar, overload
 
 from orquestrax.base.errors import DefinitionError, ForbiddenInWorkflow, NotInWorkflow
-from orquestrax.define.checks import check_function, check_name, place, where_of
+from orquestrax.define.checks import check_function, check_name, innermost, place, where_of
 from orquestrax.define.record import record
 from orquestrax.define.resource import uses_of
 from orquestrax.define.signatures import Signature
@@ -121,7 +121,7 @@ def _code_of(fn: Callable[..., Any], file: str, line: int) -> tuple[str, str]:
     """The function's text, and the digest of its file and name (of its byte code where there is none)."""
     linecache.checkcache(file)
     lines = linecache.getlines(file, getattr(fn, "__globals__", None))
-    content = "".join(lines).encode() if lines else _byte_code(inspect.unwrap(fn).__code__)
+    content = "".join(lines).encode() if lines else _byte_code(innermost(fn).__code__)
     digest = hashlib.sha256(content + b"\0" + fn.__qualname__.encode()).hexdigest()
     return "".join(inspect.getblock(lines[line - 1 :])) if lines else "", digest
 

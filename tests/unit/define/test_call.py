@@ -6,10 +6,11 @@ import asyncio
 import gc
 import inspect
 import warnings
+from collections.abc import Iterator
 
 import pytest
 
-from orquestrax import step, workflow
+from orquestrax import resource, step, use, workflow
 
 ran = []
 
@@ -29,6 +30,16 @@ def halve(number: int) -> int:
 @step(raises=(ValueError,))
 async def refuse(number: int) -> int:
     raise ValueError(number)
+
+
+@resource
+def pool() -> Iterator[str]:
+    yield "pool"
+
+
+@step
+async def pooled(text: str, pool: str = use(pool)) -> str:
+    return text + pool
 
 
 @pytest.fixture(autouse=True)
@@ -256,3 +267,36 @@ def test_the_body_of_a_step_may_run_another_step_directly():
         return await double(number) + await halve(number)
 
     assert asyncio.run(outer(10)) == 25
+
+
+def test_calls_of_an_instance_that_is_evicted_do_not_complain(begin):
+    @workflow
+    async def waits() -> int:
+        calls = [double(number) for number in range(3)]
+        await asyncio.sleep(60)
+        return sum(await asyncio.gather(*calls))
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        instance = begin(waits)
+        instance.replay.close()
+        gc.collect()
+
+
+def test_an_undriven_call_of_a_workflow_complains(begin):
+    @workflow
+    async def forgets() -> None:
+        double(1)
+
+    with pytest.warns(RuntimeWarning, match="step 'double' was never awaited"):
+        begin(forgets)
+
+
+def test_a_resource_cannot_be_passed_in_a_workflow(begin):
+    @workflow
+    async def passes() -> str:
+        return await pooled("a", "mine")
+
+    status, error = begin(passes).ended
+    assert (status, error["type"]) == ("failed", "PayloadError")
+    assert "pool" in error["message"]

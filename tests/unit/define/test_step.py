@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import inspect
 import threading
 from dataclasses import dataclass
@@ -50,6 +51,22 @@ def test_what_a_step_is():
     assert inspect.getsourcelines(charge.fn)[1] == charge.line
     assert (charge.__doc__, charge.__module__) == ("Take the money.", __name__)
     assert str(inspect.signature(pack)) == "(order: 'Order', copies: 'int' = 1) -> 'str'"
+
+
+def test_a_decorated_function_is_placed_where_it_is_written():
+    class Wrapped:
+        """No function, so nothing to be told of it."""
+
+    def around(inner):
+        @functools.wraps(inner)
+        async def wrapper(*args, **kwargs):
+            return await charge.fn(*args, **kwargs)
+
+        return wrapper
+
+    other = step(name="other")(around(charge.fn))
+    assert (other.line, other.positional) == (charge.line, ("order",))
+    assert step(name="odd")(around(Wrapped)).file == __file__
 
 
 def test_a_nested_step_has_its_qualified_name():
