@@ -146,7 +146,9 @@ class Claimer:
     def _adopt(
         self, rows: list[InstanceRow], histories: dict[object, History], adopted: asyncio.Future[None]
     ) -> None:
-        for row in rows:
-            self._orchestrator.adopt(row, histories[row.key])
-        if not adopted.done():
-            adopted.set_result(None)
+        try:
+            for row in rows:
+                self._orchestrator.adopt(row, histories[row.key])
+        finally:
+            if not adopted.done():
+                adopted.set_result(None)

@@ -84,10 +84,15 @@ class Orchestrator:
     def start(self, new: NewInstance, told: Callable[[Verdict], None]) -> None:
         """The local-first start: the instance is inserted as mine and running, together with its first turn."""
         now = self.clock.now()
-        execution = self._execution(new.key, new.id, self.workflows[new.definition], now, new.input)
-        self.executions[new.key] = execution
-        execution.replay.start()
-        self._advance(execution, execution.turn(now), start=new, told=told)
+        try:
+            execution = self._execution(new.key, new.id, self.workflows[new.definition], now, new.input)
+            self.executions[new.key] = execution
+            execution.replay.start()
+            self._advance(execution, execution.turn(now), start=new, told=told)
+        except Exception:
+            log.exception("the start of %s failed here", new.id)
+            self.executions.pop(new.key, None)
+            told(Verdict.FAULT)
 
     def adopt(self, row: InstanceRow, history: History) -> None:
         """A claimed instance: rebuild it from its history and go on, or end it by an order that runs no code."""
@@ -108,7 +113,8 @@ class Orchestrator:
             self._refused(row, history, error)
             return
         execution.read_mail = max(row.mail, *(message.number for message in history.messages), 0)
-        self._resume(execution, row, history)
+        with self._guarded(execution):
+            self._resume(execution, row, history)
 
     def _resume(self, execution: Execution, row: InstanceRow, history: History) -> None:
         """After the replay: attach to what runs, start what does not, read the mail."""

@@ -5,6 +5,7 @@ Starts and messages carry ids of their own, so sending one again after an unknow
 
 from __future__ import annotations
 
+import builtins
 from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
@@ -151,7 +152,7 @@ class ClientStore:
         search: str | None = None,
         before: UUID | None = None,
         limit: int = 50,
-    ) -> list[InstanceView]:
+    ) -> builtins.list[InstanceView]:
         """Newest first; `before` is the last key of the page before."""
         rows = await self.database.fetch(
             "list_instances", list(statuses) if statuses else None, definition, search or None, before, limit
@@ -162,19 +163,19 @@ class ClientStore:
         """Instances by status; completed ones are counted up to 10,001."""
         return {row["status"]: row["n"] for row in await self.database.fetch("count_instances")}
 
-    async def events(self, key: UUID, *, after: int = 0, limit: int = 10_000) -> list[EventView]:
+    async def events(self, key: UUID, *, after: int = 0, limit: int = 10_000) -> builtins.list[EventView]:
         """The history behind a sequence number."""
         return [EventView(**dict(row)) for row in await self.database.fetch("events_of", key, after, limit)]
 
-    async def inbox(self, key: UUID) -> list[dict[str, Any]]:
+    async def inbox(self, key: UUID) -> builtins.list[dict[str, Any]]:
         """Messages that have not become history yet."""
         return [dict(row) for row in await self.database.fetch("inbox_of", key)]
 
-    async def definitions(self, name: str | None = None) -> list[DefinitionView]:
+    async def definitions(self, name: str | None = None) -> builtins.list[DefinitionView]:
         """What nodes have registered, newest version first."""
         return [DefinitionView(**dict(row)) for row in await self.database.fetch("list_definitions", name, self._lease)]
 
-    async def nodes(self) -> list[NodeView]:
+    async def nodes(self) -> builtins.list[NodeView]:
         """Live nodes and the latest ended ones, newest first."""
         return [NodeView(**dict(row)) for row in await self.database.fetch("list_nodes")]
 

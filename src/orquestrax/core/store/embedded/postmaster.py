@@ -57,15 +57,17 @@ def lives(pid: int) -> bool:
 def works_in(pid: int, data: Path) -> bool:
     """Whether the process is a living PostgreSQL of this data directory.
 
-    A pid alone proves nothing: after a crash it may belong to any other program.
+    A pid alone proves nothing: after a crash it may belong to any other program. We signal such processes,
+    maybe as root, so several things have to agree: the name, the owner, and the directory it works in.
     """
     description = _describe(pid)
     if description is None or "postgres" not in description:
         return False
     if not HAS_PROC:
         return f" -D {data} " in f"{description} "
+    process = PROC / str(pid)
     try:
-        return (PROC / str(pid) / "cwd").samefile(data)
+        return process.stat().st_uid == data.stat().st_uid and (process / "cwd").samefile(data)
     except OSError:
         return False
 
