@@ -11,11 +11,13 @@ from orquestrax.base.release import RELEASE
 from orquestrax.client.client import Client
 from orquestrax.core.store.clientverbs import ClientStore
 from orquestrax.core.store.hints import Hints
+from orquestrax.core.store.webverbs import WebStore
 from orquestrax.define.workflow import Workflow
 from orquestrax.settings import Settings
-from orquestrax.web import security
+from orquestrax.web import errors, security
 from orquestrax.web.context import WebContext
 from orquestrax.web.pages import router as pages
+from orquestrax.web.pages import streams
 
 
 def create_app(
@@ -34,9 +36,17 @@ def create_app(
         redoc_url=None,
         openapi_url="/api/v1/openapi.json",
     )
-    app.state.context = WebContext(
-        client=client, hints=hints, store=store, settings=settings, workflows=workflows
+    app.state.context = context = WebContext(
+        client=client,
+        dashboard=Client(store, hints, created_by="dashboard"),
+        hints=hints,
+        store=store,
+        reads=WebStore(store.database),
+        settings=settings,
+        workflows=workflows,
     )
     security.install(app, settings)
+    errors.install(app)
+    streams.install(app, context)
     app.include_router(pages)
     return app

@@ -11,6 +11,7 @@ from fastapi import Request
 from orquestrax.client.client import Client
 from orquestrax.core.store.clientverbs import ClientStore
 from orquestrax.core.store.hints import Hints
+from orquestrax.core.store.webverbs import WebStore
 from orquestrax.define.workflow import Workflow
 from orquestrax.settings import Settings
 
@@ -19,13 +20,17 @@ from orquestrax.settings import Settings
 class WebContext:
     """The services behind the pages and the API.
 
-    client     starts and messages; what it stores says who asked (`created_by`)
+    client     the node's own client
+    dashboard  starts from the dashboard: stored as pending, created by "dashboard"
+    reads      what only pages ask for
     workflows  the code that is here, by name: used to check input against its types
     """
 
     client: Client
+    dashboard: Client
     hints: Hints
     store: ClientStore
+    reads: WebStore
     settings: Settings
     workflows: Mapping[str, Workflow[Any, Any]]
 

@@ -8,7 +8,8 @@ from collections.abc import Hashable, Iterable, Mapping, Sequence
 from typing import Any, Final, Protocol
 from uuid import UUID
 
-from orquestrax.web.live.frames import Operation, frame
+from orquestrax.web.live.differences import differences
+from orquestrax.web.live.frames import frame
 
 QUEUE: Final = 3  # frames that a slow page may be behind; then it gets a snapshot
 Fragments = Mapping[str, str]
@@ -19,14 +20,11 @@ class Source(Protocol):
 
     every: float  # the least seconds between two looks
 
-    def concerns(self, view: Any, keys: frozenset[UUID]) -> bool:
+    def concerns(self, view: Any, keys: frozenset[UUID], /) -> bool:
         """Whether a change of these instances may change what the view shows."""
 
-    async def look(self, views: Sequence[Any]) -> Mapping[Any, tuple[int, Fragments]]:
+    async def look(self, views: Sequence[Any], /) -> Mapping[Any, tuple[int, Fragments]]:
         """Time (µs) and fragments (html by target) of each view, with as few queries as can be."""
-
-    def operations(self, changed: Fragments, everything: Fragments) -> list[Operation]:
-        """How an open page gets from what it has to `everything`; `changed` are the fragments that differ."""
 
 
 class Topic:
@@ -51,19 +49,14 @@ class Topic:
         if before == fragments:
             return
         self._snapshot = None
-        if before is None:
-            data = self.snapshot()
-        else:
-            changed = {target: html for target, html in fragments.items() if before.get(target) != html}
-            data = frame(at, self.source.operations(changed, fragments))
+        data = self.snapshot() if before is None else frame(at, differences(before, fragments))
         for viewer in self.viewers:
             viewer.put(self, data)
 
     def snapshot(self) -> bytes:
         """Everything, as one frame; made once for all who need it."""
         if self._snapshot is None:
-            fragments = self._fragments or {}
-            self._snapshot = frame(self.at, self.source.operations(fragments, fragments))
+            self._snapshot = frame(self.at, differences({}, self._fragments or {}))
         return self._snapshot
 
 

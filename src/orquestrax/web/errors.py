@@ -1,0 +1,74 @@
+"""Errors as pages of the same look: one sentence, and never a traceback."""
+
+from __future__ import annotations
+
+import logging
+import secrets
+from typing import Final
+
+from fastapi import FastAPI, Request
+from fastapi.exception_handlers import http_exception_handler
+from fastapi.responses import Response
+from starlette.exceptions import HTTPException
+
+from orquestrax.base.errors import (
+    Conflict,
+    DatabaseError,
+    InstanceEnded,
+    InvalidInput,
+    NotFound,
+    OrquestraxError,
+)
+from orquestrax.web.render import base_of, page
+
+log = logging.getLogger(__name__)
+STATUSES: Final[tuple[tuple[type[OrquestraxError], int, str], ...]] = (
+    (NotFound, 404, "Not found"),
+    (Conflict, 409, "Conflict"),
+    (InstanceEnded, 409, "It has ended"),
+    (InvalidInput, 422, "That does not fit"),
+    (DatabaseError, 503, "The database does not answer"),
+)
+_HTTP: Final = {403: "Refused", 404: "Not found", 405: "Not possible", 413: "Too large"}
+_MACHINES: Final = ("/api/", "/health/", "/static/", "/live")
+
+
+def install(app: FastAPI) -> None:
+    """Answer errors of pages with pages."""
+    app.add_exception_handler(OrquestraxError, _ours)
+    app.add_exception_handler(HTTPException, _http)
+    app.add_exception_handler(Exception, _unexpected)
+
+
+def is_page(request: Request) -> bool:
+    """Whether a person looks at the answer."""
+    return not request.url.path.removeprefix(base_of(request)).startswith(_MACHINES)
+
+
+async def _ours(request: Request, error: Exception) -> Response:
+    for kind, status, title in STATUSES:
+        if isinstance(error, kind):
+            return _answer(request, status, title, str(error))
+    return _answer(request, 500, "That failed", str(error))
+
+
+async def _http(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    if not is_page(request):
+        return await http_exception_handler(request, error)
+    sentence = str(error.detail)
+    if sentence == "Not Found":
+        sentence = f"there is nothing at {request.url.path}"
+    return _answer(request, error.status_code, _HTTP.get(error.status_code, "That failed"), sentence)
+
+
+async def _unexpected(request: Request, error: Exception) -> Response:
+    number = secrets.token_hex(4)
+    log.error("request %s to %s failed", number, request.url.path, exc_info=error)
+    return _answer(request, 500, "Something broke here", f"The log tells more under the number {number}.")
+
+
+def _answer(request: Request, status: int, title: str, sentence: str) -> Response:
+    if not is_page(request):
+        return Response(sentence, status, media_type="text/plain")
+    return page(request, "error.html", status=status, title=title, code=str(status), sentence=sentence)

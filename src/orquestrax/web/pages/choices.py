@@ -1,0 +1,42 @@
+"""What is about the dashboard itself: the theme, and the button of the test workflow."""
+
+from __future__ import annotations
+
+import secrets
+
+from fastapi import APIRouter, Request
+from fastapi.responses import RedirectResponse
+
+from orquestrax.demo import test_workflow
+from orquestrax.web.context import context_of
+from orquestrax.web.render import THEME_COOKIE, THEMES, Links, base_of
+from orquestrax.web.security import CheckedForm
+
+router = APIRouter(include_in_schema=False)
+YEAR = 365 * 86400
+
+
+@router.post("/actions/test")
+async def start_test(request: Request, _form: CheckedForm) -> RedirectResponse:
+    """Start `test_workflow` under a new id, and show it."""
+    signature = test_workflow.signature
+    encoded = signature.decode_input(None)
+    run = await context_of(request).dashboard.start_encoded(
+        test_workflow.name,
+        test_workflow.version,
+        encoded,
+        signature.digest(encoded),
+        id=f"test-{secrets.token_hex(3)}",
+    )
+    return RedirectResponse(Links(base_of(request)).workflow(run.id), 303)
+
+
+@router.post("/actions/theme")
+async def choose_theme(request: Request, form: CheckedForm) -> RedirectResponse:
+    """Remember the theme in a cookie, so that pages come in it without a script."""
+    theme, back = str(form.get("theme", "")), str(form.get("back", ""))
+    own = back.startswith("/") and not back.startswith(("//", "/\\"))
+    answer = RedirectResponse(back if own else Links(base_of(request)).to("/"), 303)
+    if theme in THEMES:
+        answer.set_cookie(THEME_COOKIE, theme, max_age=YEAR, httponly=True, samesite="strict", path="/")
+    return answer

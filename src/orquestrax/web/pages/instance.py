@@ -1,0 +1,71 @@
+"""The page of one instance, and what one can do to it."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+from fastapi import APIRouter, Request
+from fastapi.responses import HTMLResponse, RedirectResponse, Response
+
+from orquestrax.base.codec import ANY
+from orquestrax.base.errors import InstanceEnded, InvalidInput
+from orquestrax.client.handle import Run
+from orquestrax.web.context import context_of
+from orquestrax.web.live.sources import DetailView, read_details
+from orquestrax.web.render import Links, base_of, page
+from orquestrax.web.security import CheckedForm
+
+router = APIRouter(include_in_schema=False)
+UNFIT = 422
+
+
+@router.get("/workflows/{id_:path}")
+async def instance(request: Request, id_: str) -> HTMLResponse:
+    """Everything about one instance. Raises NotFound, InvalidId."""
+    return await _page(request, id_ or request.query_params.get("id", ""), {"action": ""})
+
+
+async def _page(request: Request, id_: str, form: dict[str, Any], *, status: int = 200) -> HTMLResponse:
+    context, base = context_of(request), base_of(request)
+    key: UUID = (await context.client.view(id_)).key
+    view = DetailView(key, base, frozenset(request.query_params.getlist("full")))
+    shown = (await read_details(context.store, context.reads, [view], {}))[view]
+    return page(
+        request,
+        "detail/page.html",
+        status=status,
+        section="Workflows",
+        now=shown.now,
+        live=Links(base).to("/live", view="detail", key=key, full=sorted(view.full)),
+        icon=shown.look.tone,
+        d=shown,
+        view=view,
+        form=form,
+    )
+
+
+@router.post("/actions/{action}")
+async def act(request: Request, action: str, form: CheckedForm) -> Response:
+    """Send a signal, a cancel or a terminate; what comes of it arrives on the stream."""
+    fields = {name: value for name, value in form.items() if isinstance(value, str)}
+    id_ = fields.get("id", "")
+    run: Run[Any] = await context_of(request).dashboard.get(id_)
+    try:
+        await _send(run, action, fields)
+    except (InvalidInput, InstanceEnded) as error:
+        return await _page(request, id_, {**fields, "action": action, "problem": str(error)}, status=UNFIT)
+    return RedirectResponse(Links(base_of(request)).workflow(id_), 303)
+
+
+async def _send(run: Run[Any], action: str, fields: dict[str, str]) -> None:
+    match action:
+        case "signal":
+            text = fields.get("value", "").strip()
+            await run.signal(fields.get("name", "").strip(), ANY.decode(text) if text else None)
+        case "cancel":
+            await run.cancel(fields.get("reason", "").strip())
+        case "terminate":
+            await run.terminate(fields.get("reason", "").strip())
+        case _:
+            raise InvalidInput(f"there is no action {action!r}")

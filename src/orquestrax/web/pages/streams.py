@@ -1,0 +1,77 @@
+"""The stream of an open page: which views it watches follows from its address."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Sequence
+from typing import Final
+from uuid import UUID
+
+from fastapi import APIRouter, FastAPI, HTTPException, Request
+from fastapi.responses import StreamingResponse
+
+from orquestrax.web.context import WebContext
+from orquestrax.web.live.hub import Hub
+from orquestrax.web.live.sources import (
+    CountsSource,
+    CountsView,
+    DetailSource,
+    DetailView,
+    ListSource,
+    ListView,
+    NodesSource,
+    NodesView,
+)
+from orquestrax.web.live.topics import Source
+from orquestrax.web.render import base_of
+from orquestrax.web.views.listing import Filters
+
+router = APIRouter(include_in_schema=False)
+HEADERS: Final = {"cache-control": "no-store", "x-accel-buffering": "no"}
+Subscriptions = Sequence[tuple[Source, Hashable]]
+
+
+class Streams:
+    """The hub of an app and its sources."""
+
+    def __init__(self, context: WebContext) -> None:
+        self.hub = Hub(context.hints)
+        self.lists = ListSource(context.reads)
+        self.counts = CountsSource(context.store, context.reads)
+        self.details = DetailSource(context.store, context.reads)
+        self.nodes = NodesSource(context.store, context.reads)
+
+    def subscriptions(self, request: Request) -> Subscriptions:
+        """What the page of this address watches."""
+        query, base = request.query_params, base_of(request)
+        match query.get("view"):
+            case "list":
+                filters = Filters.of(query)
+                return [(self.lists, ListView(filters, base)), (self.counts, CountsView(filters, base))]
+            case "detail":
+                full = frozenset(query.getlist("full"))
+                return [(self.details, DetailView(_key(query.get("key", "")), base, full))]
+            case "nodes":
+                return [(self.nodes, NodesView(base))]
+            case _:
+                raise HTTPException(404, "there is no such view")
+
+
+def install(app: FastAPI, context: WebContext) -> None:
+    """Give the app its streams."""
+    app.state.streams = streams = Streams(context)
+    app.state.hub = streams.hub
+
+
+@router.get("/live")
+async def live(request: Request) -> StreamingResponse:
+    """Server-sent events: a snapshot first, then what changes."""
+    streams: Streams = request.app.state.streams
+    events = streams.hub.stream(streams.subscriptions(request))
+    return StreamingResponse(events, media_type="text/event-stream", headers=HEADERS)
+
+
+def _key(text: str) -> UUID:
+    try:
+        return UUID(text)
+    except ValueError:
+        raise HTTPException(404, "there is no such instance") from None
