@@ -101,8 +101,8 @@ class Call(Coroutine[Any, Any, R]):
             "call the step again, or keep its result"
         )
 
-    @property
-    def __name__(self) -> str:  # asyncio shows it in the names of tasks
+    @property  # asyncio shows it in the names of tasks
+    def __name__(self) -> str:  # pyright: ignore[reportIncompatibleVariableOverride]
         return self.step.name
 
     def __repr__(self) -> str:

@@ -31,6 +31,20 @@ def load_modules(names: Sequence[str]) -> list[ModuleType]:
     return [_load(name) for name in names]
 
 
+def own_files(error: BaseException | None = None) -> dict[str, int]:
+    """The files of users' own code that this process has imported, with the time (ns) of their last change.
+
+    With the error of an import that failed, also those that it came through.
+    """
+    found = {getattr(module, "__file__", None) for module in list(sys.modules.values())}
+    while error is not None:
+        found |= {frame.filename for frame in traceback.extract_tb(error.__traceback__)}
+        found.add(getattr(error, "filename", None))
+        error = error.__cause__
+    paths = [Path(file).resolve() for file in found if isinstance(file, str) and _is_users(file)]
+    return {str(path): path.stat().st_mtime_ns for path in paths if path.is_file()}
+
+
 def _load(name: str) -> ModuleType:
     if name.endswith(".py") or os.sep in name:
         return _load_file(name)

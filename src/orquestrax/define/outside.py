@@ -25,17 +25,15 @@ _CLOSING_SECONDS: Final = 10.0
 class Runnable(Protocol):
     """A step, as far as it matters here. `positional` names its positional parameters in order."""
 
-    fn: Callable[..., Any]
     is_async: bool
     positional: tuple[str, ...]
 
     @property
-    def name(self) -> str:
-        """How the step is known."""
-
+    def name(self) -> str: ...
     @property
-    def uses(self) -> Mapping[str, Resource[Any]]:
-        """Which parameters take which resources."""
+    def fn(self) -> Callable[..., Any]: ...
+    @property
+    def uses(self) -> Mapping[str, Resource[Any]]: ...
 
 
 async def run_once(step: Runnable, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:

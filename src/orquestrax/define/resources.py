@@ -33,11 +33,10 @@ T = TypeVar("T")
 
 
 class Taker(Protocol):
-    """What takes resources: a step, or another resource."""
+    """What takes resources, a step or another resource: which parameters take which."""
 
     @property
-    def uses(self) -> Mapping[str, Resource[Any]]:
-        """Which parameters take which resources."""
+    def uses(self) -> Mapping[str, Resource[Any]]: ...
 
 
 class Resources:

@@ -75,7 +75,8 @@ class Step(Generic[P, R]):
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> Call[R]:
         """The call, to be awaited once."""
         frame = sys._getframe(1)  # noqa: SLF001 - where a step is asked for is shown to people; inspect is slow
-        return Call(self, args, kwargs, frame.f_code.co_filename, frame.f_lineno)
+        file, line = frame.f_code.co_filename, frame.f_lineno
+        return Call(self, args, kwargs, file, line)  # pyright: ignore[reportArgumentType] - it binds `fn`
 
     def call(self, *args: P.args, **kwargs: P.kwargs) -> R:
         """Run the function, once, and wait for it.
@@ -87,7 +88,7 @@ class Step(Generic[P, R]):
             raise ForbiddenInWorkflow(
                 f"{self.name}.call(…) blocks: in an `async def` workflow write `await {self.name}(…)`"
             )
-        result: R = run_blocking(self, args, kwargs)
+        result: R = run_blocking(self, args, kwargs)  # pyright: ignore[reportArgumentType] - it binds `fn`
         return result
 
     def decode_result(self, raw: bytes | str) -> R:
