@@ -8,6 +8,7 @@ How it fails: what the database refuses is rolled back, halved and sent again, u
 gets the verdict FAULT; the others never notice. When a connection dies or overruns its deadline the outcome is
 unknown: the lane takes the node's own fence exclusively, so that an old backend that may still be about to commit
 has ended, reads what is there, and goes on from that. It never guesses and never writes blindly again.
+Behind a write that was refused no other write of that instance is made: its history would have a gap.
 """
 
 from __future__ import annotations
@@ -30,6 +31,7 @@ from orquestrax.model.rows import Verdict, Write
 
 log = logging.getLogger(__name__)
 BATCH_ROWS: Final = 500
+REFUSALS: Final = frozenset({Verdict.LOST, Verdict.TAKEN, Verdict.FAULT})
 RECONNECT: Final = 0.25  # seconds between attempts to reach the database again
 
 
@@ -75,6 +77,7 @@ class Lane:
         self.queue: deque[Write] = deque()
         self.commits = 0
         self._on_fenced = on_fenced
+        self._refused = set[UUID]()
         self._wake = asyncio.Event()
         self._stopping = False
         self._writer: BatchWriter | None = None
@@ -89,10 +92,14 @@ class Lane:
         self._wake.set()
 
     async def stop(self) -> None:
+        """Write what is queued; where the database does not answer any more, leave it to a successor."""
         self._stopping = True
         self._wake.set()
         if self._task is not None:
-            await self._task
+            done, _ = await asyncio.wait({self._task}, timeout=self.address.deadline)
+            if not done:
+                log.warning("%s: %d writes are left unwritten", self.name, len(self.queue))
+                self.abandon()
         self._drop_connection()
 
     def abandon(self) -> None:
@@ -136,6 +143,9 @@ class Lane:
 
     async def _settle(self, batch: list[Write]) -> None:
         """Write the batch to a definite end, and tell each write what became of it."""
+        batch = self._without_followers(batch)
+        if not batch:
+            return
         try:
             verdicts = await self._write(batch)
         except (asyncpg.PostgresError, asyncpg.DataError, Miscount, RolledBack) as error:
@@ -151,6 +161,13 @@ class Lane:
             self.commits += 1
             self._tell(batch, verdicts)
 
+    def _without_followers(self, batch: list[Write]) -> list[Write]:
+        """Leave out what would follow a refused write of the same instance."""
+        followers = [write for write in batch if write.key in self._refused]
+        if followers:
+            self._tell(followers, [Verdict.LOST] * len(followers))
+        return [write for write in batch if write.key not in self._refused]
+
     async def _write(self, batch: list[Write]) -> list[Verdict]:
         if self._writer is None:
             self._writer = await self._reach_database()
@@ -160,8 +177,10 @@ class Lane:
         """Whether the failed transaction is certainly undone: the connection lives and says ROLLBACK."""
         if self._writer is None or self._writer.connection.is_closed():
             return False
+        connection = self._writer.connection
         try:
-            return bool(await self._writer.connection.execute("rollback") == "ROLLBACK")
+            tag = await within(connection, connection.execute("rollback"), self.address.deadline)
+            return bool(tag == "ROLLBACK")
         except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
             return False
 
@@ -178,30 +197,37 @@ class Lane:
     async def _settle_unknown(self, batch: list[Write], error: Exception) -> None:
         log.warning("%s: the outcome of a batch of %d is unknown (%r); reading what is there", self.name, len(batch), error)
         self._drop_connection()
-        self._writer = await self._reach_database()
-        rows = await self._what_is_there(self._writer, batch)
-        done = [write for write in batch if _is_written(write, rows.get(write.key))]
-        missing = [write for write in batch if not _is_written(write, rows.get(write.key))]
+        rows = await self._what_is_there(batch)
+        done, missing = list[Write](), list[Write]()
+        for write in batch:
+            written = _is_written(write, rows.get(write.key), self.fence.number)
+            (done if written else missing).append(write)
         self._tell(done, [Verdict.COMMITTED] * len(done))
         if missing:
             await self._settle(missing)
 
-    async def _what_is_there(self, writer: BatchWriter, batch: Sequence[Write]) -> dict[UUID, asyncpg.Record]:
-        """The rows of a batch, read while no other transaction of this node is open."""
+    async def _what_is_there(self, batch: Sequence[Write]) -> dict[UUID, asyncpg.Record]:
+        """The rows of a batch, as often as it takes to read them."""
+        keys = [write.key for write in batch]
         while True:
+            self._writer = await self._reach_database()
+            connection = self._writer.connection
             try:
-                await self.fence.begin_exclusive(writer.connection)
-                await self.fence.check(writer.connection, quoted_schema(self.address.schema))
-                text = statement(self.address.schema, "last_events")
-                rows = await writer.connection.fetch(text, [write.key for write in batch])
-                await commit(writer.connection)
-                return {row["key"]: row for row in rows}
+                return await within(connection, self._read_rows(connection, keys), self.address.deadline)
             except Fenced:
                 raise
-            except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+            except Exception as error:  # noqa: BLE001 - whatever it was, nothing is known yet
                 log.warning("%s: cannot read the outcome yet: %s", self.name, error)
                 self._drop_connection()
-                writer = self._writer = await self._reach_database()
+                await asyncio.sleep(RECONNECT)
+
+    async def _read_rows(self, connection: asyncpg.Connection, keys: list[UUID]) -> dict[UUID, asyncpg.Record]:
+        """Owner and last event of each row, read while no other transaction of this node is open."""
+        await self.fence.begin_exclusive(connection)
+        await self.fence.check(connection, quoted_schema(self.address.schema))
+        rows = await connection.fetch(statement(self.address.schema, "last_events"), keys)
+        await commit(connection)
+        return {row["key"]: row for row in rows}
 
     async def _reach_database(self) -> BatchWriter:
         """Connect, however long that takes: an outage ends without anybody's help."""
@@ -223,25 +249,33 @@ class Lane:
 
     def _tell(self, batch: Sequence[Write], verdicts: Sequence[Verdict]) -> None:
         """From a plain callback: what follows may run workflow code, which must not run inside a Task."""
-        asyncio.get_running_loop().call_soon(_tell_all, list(zip(batch, verdicts, strict=True)))
+        told = list(zip(batch, verdicts, strict=True))
+        self._refused.update(write.key for write, verdict in told if verdict in REFUSALS)
+        asyncio.get_running_loop().call_soon(self._tell_all, told)
+
+    def _tell_all(self, told: list[tuple[Write, Verdict]]) -> None:
+        """Whoever is told of a refusal drops the instance; what it has queued before goes too."""
+        for write, verdict in told:
+            write.done(write, verdict)
+            if verdict in REFUSALS and write.key in self._refused:
+                self._refused.discard(write.key)
+                followers = [other for other in self.queue if other.key == write.key]
+                self.queue = deque(other for other in self.queue if other.key != write.key)
+                for follower in followers:
+                    follower.done(follower, Verdict.LOST)
 
 
-def _tell_all(told: list[tuple[Write, Verdict]]) -> None:
-    for write, verdict in told:
-        write.done(write, verdict)
+def _is_written(write: Write, row: asyncpg.Record | None, me: int) -> bool:
+    """Whether a write of unknown outcome is in the database, judged by what only it can have left there.
 
-
-def _is_written(write: Write, row: asyncpg.Record | None) -> bool:
-    """Whether a write of unknown outcome is in the database, judged by what only it can have left there."""
+    A row that is not mine was released by this write, whoever has claimed it since.
+    """
     if row is None:
         return False
+    released = write.change is not None and write.change.release and row["owner"] != me
     if write.events:
         written = bool(row["seq"] >= write.events[-1].seq)
-        write.parked = written and row["owner"] is None
+        write.parked = written and released
         return written
-    if write.start is not None:
-        return True
-    if write.change is not None and write.change.release:
-        write.parked = row["owner"] is None
-        return write.parked
-    return False
+    write.parked = released
+    return write.start is not None or released

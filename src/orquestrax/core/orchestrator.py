@@ -17,6 +17,8 @@ from contextlib import contextmanager
 from typing import Final
 from uuid import UUID
 
+import msgspec
+
 from orquestrax.base import faultpoint
 from orquestrax.base.clock import DatabaseClock
 from orquestrax.base.codec import encode_error
@@ -35,6 +37,7 @@ from orquestrax.replay.instance import Identity, Replay
 
 log = logging.getLogger(__name__)
 ORDERS: Final = ("cancel", "terminate")
+HISTORY_LIMIT: Final = 200_000  # events
 Ending = tuple[str, bytes | None, bytes | None] | None
 
 
@@ -68,6 +71,7 @@ class Orchestrator:
         self._park_after = int(park_after * 1_000_000)
         self._on_changed, self._on_left = on_changed, on_left
         self._on_mail, self._on_evicted = on_mail, on_evicted
+        self.history_limit = HISTORY_LIMIT
         self._moved, self._watched = set[UUID](), False
 
     @contextmanager
@@ -277,6 +281,13 @@ class Orchestrator:
         execution.finish, execution.terminated_by = None, order
         execution.ended = True
 
+    def _stop_at_limit(self, execution: Execution) -> None:
+        """A history that grows without end would one day be too long to replay: the instance is terminated."""
+        reason = f"its history has reached the limit of {self.history_limit:,} events"
+        payload = msgspec.json.encode(reason).decode()
+        order = Message(instance=execution.key, number=0, kind="terminate", name="", message="", payload=payload)
+        self._terminate(execution, order)
+
     # -- one turn's way to the journal, and what follows its commit ----------------------------------------------
 
     def _advance(
@@ -290,6 +301,10 @@ class Orchestrator:
         """Hand events and outcome of a turn to the journal together; act on its commands after the commit."""
         if execution.ended or execution.finish is not None:
             execution.ended = True
+            self._write_end(execution, effects, start=start, told=told)
+            return
+        if execution.seq >= self.history_limit:
+            self._stop_at_limit(execution)
             self._write_end(execution, effects, start=start, told=told)
             return
         change = execution.change(self.clock.now(), self._park_after)

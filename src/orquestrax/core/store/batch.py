@@ -126,9 +126,10 @@ class BatchWriter:
             await self._fetch("delete_leftovers", ended)
 
     async def _delete_messages(self, writes: list[Write]) -> None:
+        """Those that are gone already are no fault: a first try, of unknown outcome, has deleted them."""
         read = [(write.key, number) for write in writes if not write.ends for number in write.consumed]
-        if read:
-            await self._execute("delete_messages", len(read), [key for key, _ in read], [number for _, number in read])
+        if read and await self._affected("delete_messages", [key for key, _ in read], [n for _, n in read]) < len(read):
+            await self.fence.check(self.connection, quoted_schema(self.schema))
 
     async def _prepare(self, name: str) -> Any:
         prepared = self._prepared.get(name)
@@ -139,11 +140,15 @@ class BatchWriter:
     async def _fetch(self, name: str, *columns: list[Any]) -> Any:
         return await (await self._prepare(name)).fetch(self.fence.number, *columns)
 
-    async def _execute(self, name: str, expected: int, *columns: list[Any]) -> None:
-        """Run a write that must touch exactly `expected` rows."""
+    async def _affected(self, name: str, *columns: list[Any]) -> int:
+        """Run a write and return how many rows it has touched."""
         prepared = await self._prepare(name)
         await prepared.fetch(self.fence.number, *columns)
-        written = int(prepared.get_statusmsg().rsplit(" ", 1)[1])
+        return int(prepared.get_statusmsg().rsplit(" ", 1)[1])
+
+    async def _execute(self, name: str, expected: int, *columns: list[Any]) -> None:
+        """Run a write that must touch exactly `expected` rows."""
+        written = await self._affected(name, *columns)
         if written != expected:
             await self.fence.check(self.connection, quoted_schema(self.schema))
             raise Miscount(f"{name} wrote {written} of {expected} rows")

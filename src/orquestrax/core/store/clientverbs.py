@@ -12,7 +12,7 @@ from uuid import UUID
 
 import msgspec
 
-from orquestrax.base.errors import InstanceEnded, NotFound
+from orquestrax.base.errors import InstanceEnded, InvalidInput, NotFound
 from orquestrax.core.store.database import Database
 from orquestrax.model.rows import NewInstance
 
@@ -118,7 +118,7 @@ class ClientStore:
     async def send(self, orders: Sequence[Order]) -> list[int | None]:
         """Send messages, in order; returns the owners to hint.
 
-        Raises InstanceEnded or NotFound if an instance takes none.
+        Raises InstanceEnded, NotFound, or InvalidInput if an instance takes none.
         """
         rows = await self.database.fetch(
             "send_messages",
@@ -131,8 +131,10 @@ class ClientStore:
         for row in rows:
             if not row["known"]:
                 raise NotFound(f"there is no instance with the key {row['instance']}")
-            if not row["taken"]:
+            if row["ended"]:
                 raise InstanceEnded("the instance has ended and takes no more messages")
+            if not row["taken"]:
+                raise InvalidInput("10,000 messages wait to be read by the instance: it takes no more until it has read some")
         return [row["owner"] for row in rows]
 
     async def by_id(self, id_: str) -> InstanceView | None:

@@ -1,6 +1,6 @@
 -- Messages to instances: ONE statement that raises each row's mail by the number of its messages and inserts them
 -- under the numbers so given. Grouped per instance (`mail = mail + 1` over several rows of an unnest counts once);
--- rows are locked in key order. An ended instance takes none.
+-- rows are locked in key order. An ended instance takes none, nor does one whose inbox is full (10,000 messages).
 with message as (
     select * from unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::json[])
         with ordinality as m (instance, kind, name, message, payload, place)
@@ -8,7 +8,8 @@ with message as (
     select instance, count(*)::integer as n, bool_or(kind in ('cancel', 'terminate')) as orders
     from message group by instance
 ), locked as (
-    select key from {schema}.instances where key in (select instance from addressed) order by key for no key update
+    select key, status from {schema}.instances where key in (select instance from addressed) order by key
+    for no key update
 ), raised as (
     update {schema}.instances as i
     set mail = i.mail + addressed.n,
@@ -18,6 +19,8 @@ with message as (
             else i.wake_at end
     from addressed join locked on locked.key = addressed.instance
     where i.key = addressed.instance and i.status not in ('completed', 'failed', 'cancelled', 'terminated')
+      and (addressed.orders or (
+          select count(*) from (select from {schema}.inbox as x where x.instance = i.key limit 10000) as kept) < 10000)
     returning i.key, i.mail, i.owner, addressed.n
 ), stored as (
     insert into {schema}.inbox (instance, number, kind, name, message, payload)
@@ -26,5 +29,6 @@ with message as (
     from message as m join raised on raised.key = m.instance
 )
 select addressed.instance, raised.mail, raised.owner, raised.key is not null as taken,
-       locked.key is not null as known
+       locked.key is not null as known,
+       locked.status in ('completed', 'failed', 'cancelled', 'terminated') as ended
 from addressed left join locked on locked.key = addressed.instance left join raised on raised.key = addressed.instance
