@@ -88,8 +88,9 @@ def pytest_asyncio_loop_factories(config, item):
 
 @pytest.fixture
 async def make_rig():
-    """Makes rigs; at the end nothing may have been told twice, or from inside of a task."""
-    made = []
+    """Makes rigs; nothing may be told twice or from inside of a task, no callback may fail."""
+    made, faults = [], []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: faults.append(context))
 
     def make(**options):
         made.append(Rig(**options))
@@ -101,6 +102,7 @@ async def make_rig():
         await rig.resources.aclose()
         assert rig.tellers == [None] * len(rig.tellers), "told from inside of a task"
         assert rig.ended.empty(), "told more than the test knows of"
+    assert faults == []
 
 
 @pytest.fixture

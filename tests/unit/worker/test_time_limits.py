@@ -102,6 +102,22 @@ async def test_a_body_may_answer_its_cancellation_like_in_asyncio(rig):
     assert failures.decode((await rig.run(stumbles, timeout=SOON)).error).type == "ConnectionError"
 
 
+async def test_no_timer_outlives_its_body(rig):
+    async def rescues() -> str:
+        try:
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            return "what I have"
+
+    for fn, limit in [(quick, 60), (rescues, SOON)]:
+        rig.runner.start(job := rig.job(fn, timeout=limit))
+        attempt = rig.runner._attempts[job.key]
+        timer = attempt.timer
+        await rig.outcome(job)
+        assert attempt.timer is None
+        assert timer.cancelled() or fn is rescues
+
+
 async def test_who_ignores_its_cancellation_is_given_up_and_holds_its_slot(rig):
     gate = asyncio.Event()
 
