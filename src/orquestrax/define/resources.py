@@ -74,7 +74,7 @@ class Resources:
         if self._loop is None:
             self._loop = ref(asyncio.get_running_loop())
         _active.set(self)
-        return await self._bind(taker, kwargs, passed)
+        return await self._bind(taker, kwargs, passed) if taker.uses else dict(kwargs)
 
     async def aclose(self) -> None:
         """Close what is open, in reverse order. All are closed before the first error is raised."""

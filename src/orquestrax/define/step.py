@@ -166,7 +166,12 @@ def step(
     executor: Executor | None = None,
     raises: tuple[type[BaseException], ...] = (),
 ) -> Any:
-    """Declare a step. All durations are seconds or a timedelta; None is no limit.
+    """Declare a step: a function whose result is kept, so that it runs once for a workflow.
+
+        @step(timeout=30, retry=Retry(attempts=5), raises=(PaymentDeclined,))
+        async def charge(order: Order) -> str: ...
+
+    All durations are seconds or a timedelta; None is no limit.
 
     name           by default the function's qualified name; holds no module, so code may move
     queue          nodes that serve this queue may run it

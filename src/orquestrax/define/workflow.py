@@ -96,6 +96,10 @@ def workflow(*, name: str | None = None, version: str = "") -> WorkflowDecorator
 def workflow(fn: Any = None, /, *, name: str | None = None, version: str = "") -> Any:
     """Declare a workflow: an `async def` that awaits steps, timers and messages.
 
+        @workflow
+        async def fulfil(order: Order) -> str:
+            return await charge(order)
+
     name     by default the function's name
     version  a text that is stored with each instance
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import functools
 import inspect
+import subprocess
+import sys
 import threading
 from dataclasses import dataclass
 from datetime import timedelta
@@ -152,6 +154,51 @@ def test_call_within_a_step_runs_on_the_loop_that_its_resources_live_on():
         return charge.call(order)
 
     assert asyncio.run(outer(Order("a"))) == "a on orquestrax-steps"
+
+
+INTERRUPTED = """
+import asyncio, os, signal
+from orquestrax import step
+
+@step
+async def wait() -> None:
+    os.kill(os.getpid(), signal.SIGINT)
+    try:
+        await asyncio.sleep(60)
+    except asyncio.CancelledError:
+        print("cancelled", flush=True)
+        ended.set()
+        raise
+
+import threading
+ended = threading.Event()
+try:
+    wait.call()
+except KeyboardInterrupt:
+    print("interrupted" if ended.wait(30) else "still running")
+"""
+
+FORKED = """
+import os
+from orquestrax import step
+
+@step
+async def pid() -> int:
+    return os.getpid()
+
+assert pid.call() == os.getpid()
+child = os.fork()
+assert pid.call() == os.getpid()
+if child:
+    print(os.waitpid(child, 0)[1])
+"""
+
+
+@pytest.mark.parametrize(("program", "output"), [(INTERRUPTED, "cancelled interrupted"), (FORKED, "0")])
+def test_call_ends_with_ctrl_c_and_survives_a_fork(program, output):
+    command = [sys.executable, "-W", "ignore", "-c", program]
+    run = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60)
+    assert run.stdout.split() == output.split()
 
 
 async def test_fn_is_the_function():
