@@ -10,7 +10,7 @@ import time
 from typing import TYPE_CHECKING
 from uuid import UUID, SafeUUID
 
-from orquestrax.base.errors import InvalidId
+from orquestrax.base.errors import InvalidId, InvalidInput
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -91,6 +91,19 @@ def check_id(text: str) -> str:
         raise InvalidId(
             f"an id must hold no {_kind(unfit[0])}, but {text!r} has one at position {unfit.start()}"
         )
+    return text
+
+
+def check_text(text: str, what: str) -> str:
+    """Return `text` if it can stand for `what` ("a signal's name"); raises InvalidInput, which says why not.
+
+    The rule is that of ids.
+    """
+    if not 1 <= len(text) <= MAX_ID:
+        raise InvalidInput(f"{what} has 1 to {MAX_ID} characters, but {text[:20]!r}… has {len(text)}")
+    unfit = _UNFIT.search(text)
+    if unfit:
+        raise InvalidInput(f"{what} holds no {_kind(unfit[0])}, but {text!r} has one")
     return text
 
 

@@ -11,13 +11,13 @@ import msgspec
 
 from orquestrax.base.codec import ANY, Codec
 from orquestrax.base.errors import (
-    InvalidInput,
     NotFound,
     OrquestraxError,
     WorkflowCancelled,
     WorkflowFailed,
     WorkflowTerminated,
 )
+from orquestrax.base.ids import check_text
 from orquestrax.client.views import Ending, HistoryEvent, RunStatus
 from orquestrax.core.store.clientverbs import Order
 
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from orquestrax.client.client import Client
 
 R = TypeVar("R")
-MAX_NAME = 255
 
 
 class Run(Generic[R]):
@@ -62,8 +61,7 @@ class Run(Generic[R]):
 
         Raises InstanceEnded if the instance has ended, PayloadError if the value cannot be encoded.
         """
-        if not name or len(name) > MAX_NAME or "\0" in name:
-            raise InvalidInput(f"a signal's name is text of 1 to {MAX_NAME} characters: {name[:40]!r}")
+        check_text(name, "a signal's name")
         await self._send("signal", name, ANY.encode(value), message_id)
 
     async def cancel(self, reason: str = "", *, message_id: str | None = None) -> None:

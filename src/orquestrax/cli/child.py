@@ -1,0 +1,125 @@
+"""`dev`'s second process: imports the code, and serves it until the supervisor, or its end, says stop.
+
+python -m orquestrax.cli.child DESCRIPTOR
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import socket
+import sys
+import threading
+from typing import TYPE_CHECKING, Any, Final
+
+from orquestrax.base.errors import DefinitionError, DuplicateDefinition, OrquestraxError
+from orquestrax.cli.control import Begin, Failed, Go, Loaded, News, Order, Ready, decode_order, encode
+from orquestrax.cli.failing import sentence_of
+from orquestrax.define.catalogue import collect
+from orquestrax.define.modules import load_modules, own_files
+
+if TYPE_CHECKING:
+    from orquestrax.define.workflow import Workflow
+
+DEMO: Final = "orquestrax.demo"
+ROLES: Final = ("engine", "worker", "web")
+GRACE: Final = 3.0  # seconds that running steps have to end when new code takes over
+LAST: Final = 10.0  # seconds that the whole end may take, whatever users' code does
+
+
+def main() -> None:
+    """Serve until told to stop."""
+    signal.signal(signal.SIGINT, lambda *_: None)  # a Ctrl-C is for the supervisor, which stops us in order
+    control = Control(int(sys.argv[1]))
+    begin = control.read()
+    assert isinstance(begin, Begin)
+    try:
+        workflows = _load(begin.modules)
+    except OrquestraxError as error:
+        may_be_mended = isinstance(error, DefinitionError | DuplicateDefinition)
+        control.tell(Failed(sentence_of(error), own_files(error), may_be_mended))
+        return
+    control.tell(Loaded(own_files()))
+    try:
+        _serve(begin, workflows, control)
+    except OrquestraxError as error:
+        control.tell(Failed(sentence_of(error), own_files(), may_be_mended=False))
+
+
+def _load(modules: list[str]) -> dict[str, Workflow[..., Any]]:
+    """Import the modules. Byte code is told from its source by whole seconds, so none is left behind."""
+    sys.dont_write_bytecode = True
+    try:
+        return collect(load_modules([*modules, DEMO])).workflows
+    finally:
+        sys.dont_write_bytecode = False
+
+
+def _serve(begin: Begin, workflows: dict[str, Workflow[..., Any]], control: Control) -> None:
+    import uvloop
+
+    from orquestrax.cli.logs import log_to_stderr
+    from orquestrax.node import serving  # noqa: F401 - slow to import, and there is time before the order to go
+
+    if not isinstance(control.read(), Go):
+        return
+    log_to_stderr()
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(_until_stop(begin, workflows, control))
+
+
+async def _until_stop(begin: Begin, workflows: dict[str, Workflow[..., Any]], control: Control) -> None:
+    from orquestrax.node.serving import serving
+    from orquestrax.settings import load_settings
+
+    listening = socket.socket(fileno=begin.listening)
+    stopped = control.stopped(asyncio.get_running_loop())
+    async with serving(
+        load_settings(begin.flags), workflows, roles=ROLES, grace=GRACE, listening=listening
+    ) as (_, web):
+        assert web is not None
+        control.tell(Ready(web.url, sorted(workflows)))
+        await stopped.wait()
+
+
+class Control:
+    """This process's end of the control socket."""
+
+    def __init__(self, descriptor: int) -> None:
+        self._socket = socket.socket(fileno=descriptor)
+        self._lines = self._socket.makefile("rb")
+
+    def read(self) -> Order | None:
+        """Wait for an order; None at the end."""
+        line = self._lines.readline()
+        return decode_order(line) if line else None
+
+    def tell(self, news: News) -> None:
+        """Tell the supervisor, if it is still there."""
+        try:
+            self._socket.sendall(encode(news))
+        except OSError:
+            return
+
+    def stopped(self, loop: asyncio.AbstractEventLoop) -> asyncio.Event:
+        """Set at the end of the socket; some seconds later the process ends in any case.
+
+        A thread waits for that, because users' code may block the loop.
+        """
+        stopped = asyncio.Event()
+
+        def wait() -> None:
+            while self.read() is not None:
+                continue
+            loop.call_soon_threadsafe(stopped.set)
+            threading.Event().wait(LAST)
+            os._exit(1)
+
+        threading.Thread(target=wait, name="control", daemon=True).start()
+        signal.signal(signal.SIGTERM, lambda *_: loop.call_soon_threadsafe(stopped.set))
+        return stopped
+
+
+if __name__ == "__main__":
+    main()

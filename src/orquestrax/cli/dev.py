@@ -1,0 +1,96 @@
+"""`dev`: engine, worker and dashboard for the code at hand, loaded anew as it changes."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from orquestrax.base.errors import DatabaseError, InvalidInput
+from orquestrax.cli import options
+from orquestrax.cli.failing import say
+from orquestrax.cli.session import announce, settings_of
+
+if TYPE_CHECKING:
+    from orquestrax.core.store.database import Address
+    from orquestrax.settings import Settings
+
+
+def dev(
+    modules: options.Modules = None,
+    database: options.Database = None,
+    namespace: options.Namespace = None,
+    host: options.Host = None,
+    port: options.Port = None,
+    yes: Annotated[
+        bool, typer.Option("--yes", help="Create the schema on a server that is not embedded without asking.")
+    ] = False,
+) -> None:
+    """Run everything for development: PostgreSQL, engine, worker and dashboard.
+
+    Serves the modules' workflows and the test workflow of the dashboard's button. A change of the code is
+    loaded as it is saved: running steps get a moment to end, and instances go on where they were, with the
+    new code.
+
+    Examples:
+
+      orquestrax dev hello.py
+
+      orquestrax dev shop.flows shop.reports --port 4001
+    """
+    from orquestrax.cli.supervisor import Supervisor
+    from orquestrax.node.signals import Interrupted, run_until_signal
+    from orquestrax.web.listening import bind, require_token
+
+    settings = settings_of(database=database, namespace=namespace, host=host, port=port)
+    require_token(settings)
+    listening = bind(settings.host, settings.port)
+    announce(settings)
+    if settings.database is not None:
+        _see_to_schema(settings, yes=yes)
+    flags = {"database": database, "namespace": namespace, "host": host, "port": port}
+    supervisor = Supervisor(modules or [], settings, flags, listening)
+    try:
+        raise typer.Exit(run_until_signal(supervisor.run))
+    except Interrupted:
+        say("stopped: what ran goes on at the next start")
+
+
+def _see_to_schema(settings: Settings, *, yes: bool) -> None:
+    """On somebody's server the schema is created, or brought up to date, only when that is wanted."""
+    from orquestrax.core.store.database import Address, visible
+    from orquestrax.core.store.migrate import migrate, newest
+
+    assert settings.database is not None
+    address = Address(dsn=settings.database, schema=settings.namespace, deadline=settings.deadline)
+    present = asyncio.run(_present(address))
+    if present >= newest():  # a newer one is refused by the node, with its own sentence
+        return
+    what = (
+        f"{'update' if present else 'create'} the schema {settings.namespace} in {visible(settings.database)}"
+    )
+    if not yes:
+        _ask(what)
+    asyncio.run(migrate(address))
+
+
+async def _present(address: Address) -> int:
+    import asyncpg
+
+    from orquestrax.core.store.migrate import schema_version
+
+    try:
+        return await schema_version(address)
+    except DatabaseError as error:
+        if isinstance(error.__cause__, asyncpg.InvalidCatalogNameError):
+            return 0
+        raise
+
+
+def _ask(what: str) -> None:
+    if not sys.stdin.isatty():
+        raise InvalidInput(f"dev would {what}: say so with --yes, or run `orquestrax db migrate` first")
+    if not typer.confirm(f"dev would {what}. Go on?", err=True):
+        raise typer.Exit(1)

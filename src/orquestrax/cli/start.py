@@ -1,0 +1,98 @@
+"""`start`: a node of a cluster, in the foreground."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Annotated, Any, Final
+
+import typer
+
+from orquestrax.base.errors import InvalidInput
+from orquestrax.cli import options
+from orquestrax.cli.failing import say
+from orquestrax.cli.session import announce, settings_of
+
+if TYPE_CHECKING:
+    import socket
+    from collections.abc import Mapping
+
+    from orquestrax.define.workflow import Workflow
+    from orquestrax.settings import Settings
+
+ROLES: Final = ("engine", "worker", "web")
+GRACE: Final = 10.0  # seconds that running steps have to end when the node is told to
+
+
+def start(
+    modules: options.Modules = None,
+    roles: Annotated[
+        str,
+        typer.Option(metavar="LIST", help="What this node does: engine, worker and web, or some of them."),
+    ] = ",".join(ROLES),
+    database: options.Database = None,
+    namespace: options.Namespace = None,
+    host: options.Host = None,
+    port: options.Port = None,
+) -> None:
+    """Run a node that serves the modules' workflows, until Ctrl-C or SIGTERM.
+
+    Running steps get ten seconds to end; what is left goes on wherever a node serves it.
+
+    Examples:
+
+      orquestrax start shop.flows --database postgresql://app@db.example.org/orders
+
+      orquestrax start --roles web --host 0.0.0.0
+    """
+    from orquestrax.cli.logs import log_to_stderr
+    from orquestrax.node.signals import Interrupted, run_until_signal
+    from orquestrax.web.listening import bind, require_token
+
+    chosen = _roles(roles)
+    settings = settings_of(database=database, namespace=namespace, host=host, port=port)
+    listening = None
+    if "web" in chosen:
+        require_token(settings)
+        listening = bind(settings.host, settings.port)
+    workflows = _workflows(modules or [], chosen)
+    log_to_stderr()
+    announce(settings)
+    try:
+        run_until_signal(lambda: _serve(settings, workflows, chosen, listening))
+    except Interrupted:
+        say("stopped")
+
+
+def _roles(given: str) -> list[str]:
+    chosen = [role.strip() for role in given.split(",")]
+    for role in chosen:
+        if role not in ROLES:
+            raise InvalidInput(f"there is no role {role!r}: use {', '.join(ROLES)}")
+    return chosen
+
+
+def _workflows(modules: list[str], roles: list[str]) -> dict[str, Workflow[..., Any]]:
+    """What the modules define. Raises InvalidInput if an engine would have nothing to serve."""
+    from orquestrax.define.catalogue import collect, load_modules
+
+    if not modules and "engine" in roles:
+        raise InvalidInput("an engine serves modules: name them, such as `orquestrax start shop.flows`")
+    workflows = collect(load_modules(modules)).workflows
+    if modules and not workflows:
+        raise InvalidInput(f"there is no workflow in {', '.join(modules)}: decorate one with @workflow")
+    return workflows
+
+
+async def _serve(
+    settings: Settings,
+    workflows: Mapping[str, Workflow[..., Any]],
+    roles: list[str],
+    listening: socket.socket | None,
+) -> None:
+    from orquestrax.node.serving import serving
+
+    async with serving(settings, workflows, roles=roles, grace=GRACE, listening=listening) as (node, web):
+        at = f", dashboard at {web.url}" if web is not None else ""
+        served = f" serves {', '.join(sorted(workflows))}" if workflows else ""
+        say(f"{node.name or 'this node'}{served} ({', '.join(roles)}){at}; Ctrl-C stops it")
+        await asyncio.get_running_loop().create_future()  # until a signal cancels it

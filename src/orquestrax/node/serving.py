@@ -1,0 +1,48 @@
+"""A node with its dashboard: what `orquestrax start` and `orquestrax dev` run."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from typing import Any
+
+from orquestrax.define.workflow import Workflow
+from orquestrax.node.node import Node
+from orquestrax.settings import Settings
+from orquestrax.web.app import create_app
+from orquestrax.web.server import WebServer
+
+
+@asynccontextmanager
+async def serving(
+    settings: Settings,
+    workflows: Mapping[str, Workflow[..., Any]],
+    *,
+    roles: Sequence[str],
+    grace: float,
+    migrates: bool | None = None,
+    listening: socket.socket | None = None,
+) -> AsyncIterator[tuple[Node, WebServer | None]]:
+    """A node, with the dashboard if "web" is among its roles, for as long as the block runs.
+
+    At the end running bodies get `grace` seconds, and the rest is handed over. `listening` is the dashboard's
+    socket if it is bound already. Raises DatabaseError, SettingsError.
+    """
+    node = Node(settings, workflows, roles=roles, migrates=migrates)
+    client = await node.start()
+    try:
+        if "web" not in roles:
+            yield node, None
+            return
+        app = create_app(
+            client=client, hints=node.hints, store=node.store, settings=settings, workflows=node.workflows
+        )
+        web = WebServer(app, settings, listening=listening)
+        await web.start()
+        try:
+            yield node, web
+        finally:
+            await web.stop()
+    finally:
+        await node.stop(grace=grace)
