@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -21,6 +22,9 @@ LEAVES = ("sleep", "step", "fail", "receive", "boom", "yield", "cancel", "join",
 CONTAINERS = ("seq", "gather", "gather_all", "wait_for", "timeout", "group", "shield", "spawn", "wait_first")
 CONTAINERS += ("as_completed", "try", "catch_all", "finally", "generator", "locked")
 SIGNALS = ("x", "y")
+
+
+_spawned = ContextVar("spawned", default=1000)  # which of the run's tasks this is, or is part of
 
 
 @dataclass
@@ -159,8 +163,9 @@ class Run:
         return task and task.cancel()
 
     async def _join(self, node: Node) -> Any:
-        task = self._task(node)
-        return await task if task else None
+        """Only a task that was spawned earlier: to cancel a ring of tasks is an endless recursion anywhere."""
+        earlier = self._tasks[: _spawned.get()]
+        return await earlier[node.which % len(earlier)] if earlier else None
 
     async def _timer(self, node: Node) -> Any:
         done = asyncio.Event()
@@ -199,7 +204,12 @@ class Run:
         return await asyncio.shield(self._each(node.children))
 
     async def _spawn(self, node: Node) -> Any:
-        self._tasks += [asyncio.create_task(self.run(each)) for each in node.children]
+        for each in node.children:
+            self._tasks.append(asyncio.create_task(self._numbered(len(self._tasks), each)))
+
+    async def _numbered(self, number: int, node: Node) -> Any:
+        _spawned.set(number)
+        return await self.run(node)
 
     async def _wait_first(self, node: Node) -> Any:
         tasks = [asyncio.create_task(self.run(each)) for each in node.children]
