@@ -286,6 +286,22 @@ def test_a_blocking_call_in_a_step_s_thread_runs_where_the_resources_live():
     assert LIFE == ["open db", "close db"]
 
 
+def test_a_loop_of_its_own_in_a_step_s_thread_has_resources_of_its_own():
+    @step
+    async def query(pool: str = use(db)) -> str:
+        return pool
+
+    async def awaited(a_step):
+        return await a_step()
+
+    @step
+    def outer(pool: str = use(db)) -> str:
+        return pool + asyncio.run(awaited(query))
+
+    assert asyncio.run(awaited(outer)) == "dbdb"
+    assert LIFE == ["open db", "open db", "close db", "close db"]
+
+
 PROGRAM = """
 from collections.abc import AsyncIterator, Iterator
 from orquestrax import resource, step, use
