@@ -13,7 +13,6 @@ from typing import Any
 import asyncpg
 
 from orquestrax.base import faultpoint
-from orquestrax.base.errors import Fenced
 from orquestrax.core.store.fence import Fence, commit
 from orquestrax.core.store.statements import quoted_schema, statement
 from orquestrax.model.rows import RowChange, Verdict, Write
