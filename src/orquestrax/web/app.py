@@ -15,6 +15,7 @@ from orquestrax.core.store.webverbs import WebStore
 from orquestrax.define.workflow import Workflow
 from orquestrax.settings import Settings
 from orquestrax.web import errors, security
+from orquestrax.web.api import router as api
 from orquestrax.web.context import WebContext
 from orquestrax.web.pages import router as pages
 from orquestrax.web.pages import streams
@@ -48,5 +49,6 @@ def create_app(
     security.install(app, settings)
     errors.install(app)
     streams.install(app, context)
+    app.include_router(api)
     app.include_router(pages)
     return app

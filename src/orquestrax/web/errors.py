@@ -7,7 +7,8 @@ import secrets
 from typing import Final
 
 from fastapi import FastAPI, Request
-from fastapi.exception_handlers import http_exception_handler
+from fastapi.exception_handlers import http_exception_handler, request_validation_exception_handler
+from fastapi.exceptions import RequestValidationError
 from fastapi.responses import Response
 from starlette.exceptions import HTTPException
 
@@ -19,6 +20,7 @@ from orquestrax.base.errors import (
     NotFound,
     OrquestraxError,
 )
+from orquestrax.web.api.problems import is_api, of_error
 from orquestrax.web.render import base_of, page
 
 log = logging.getLogger(__name__)
@@ -37,6 +39,7 @@ def install(app: FastAPI) -> None:
     """Answer errors of pages with pages."""
     app.add_exception_handler(OrquestraxError, _ours)
     app.add_exception_handler(HTTPException, _http)
+    app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(Exception, _unexpected)
 
 
@@ -45,7 +48,16 @@ def is_page(request: Request) -> bool:
     return not request.url.path.removeprefix(base_of(request)).startswith(_MACHINES)
 
 
+async def _invalid(request: Request, error: Exception) -> Response:
+    assert isinstance(error, RequestValidationError)
+    if is_api(request):
+        return of_error(error)
+    return await request_validation_exception_handler(request, error)
+
+
 async def _ours(request: Request, error: Exception) -> Response:
+    if is_api(request):
+        return of_error(error)
     for kind, status, title in STATUSES:
         if isinstance(error, kind):
             return _answer(request, status, title, str(error))
@@ -54,6 +66,8 @@ async def _ours(request: Request, error: Exception) -> Response:
 
 async def _http(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
+    if is_api(request):
+        return of_error(error)
     if not is_page(request):
         return await http_exception_handler(request, error)
     sentence = str(error.detail)
@@ -63,6 +77,8 @@ async def _http(request: Request, error: Exception) -> Response:
 
 
 async def _unexpected(request: Request, error: Exception) -> Response:
+    if is_api(request):
+        return of_error(error)
     number = secrets.token_hex(4)
     log.error("request %s to %s failed", number, request.url.path, exc_info=error)
     return _answer(request, 500, "Something broke here", f"The log tells more under the number {number}.")

@@ -1,0 +1,19 @@
+"""The REST API under /api/v1: what the CLI can do, with the CLI's sentences as problem details (RFC 9457).
+
+models     the shapes of requests and answers, which are also the OpenAPI document
+problems   errors as problem details, with their stable codes
+instances  start, list, look, signal, cancel, terminate
+definitions
+health     /health/live and /health/ready, for whoever keeps the process alive
+"""
+
+from fastapi import APIRouter
+
+from orquestrax.web.api import definitions, health, instances
+
+router = APIRouter()
+router.include_router(instances.router, prefix="/api/v1")
+router.include_router(definitions.router, prefix="/api/v1")
+router.include_router(health.router)
+
+__all__ = ["router"]
