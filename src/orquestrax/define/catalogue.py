@@ -34,9 +34,9 @@ class Catalogue:
 
     def add(self, definition: Any) -> None:
         """Take a workflow with the steps that its code sees, or a step."""
-        if isinstance(definition, Step):
+        if _is(definition, Step):
             _put(self.steps, definition.declared, "steps")
-        elif isinstance(definition, Workflow) and _put(self.workflows, definition, "workflows"):
+        elif _is(definition, Workflow) and _put(self.workflows, definition, "workflows"):
             for step in _seen_by(definition):
                 self.add(step)
 
@@ -56,6 +56,11 @@ def collect(
     return catalogue
 
 
+def _is(value: Any, cls: type) -> bool:
+    """As isinstance, without asking the value: lazy objects of web frameworks set themselves up when asked."""
+    return issubclass(type(value), cls)
+
+
 def _namespaces(modules: Iterable[ModuleType]) -> Iterator[Mapping[str, Any]]:
     """The names of these modules and of the declaring modules among their names, each module once."""
     waiting, seen = list(modules), set[int]()
@@ -66,7 +71,7 @@ def _namespaces(modules: Iterable[ModuleType]) -> Iterator[Mapping[str, Any]]:
         seen.add(id(module))
         names = dict(vars(module))
         yield names
-        waiting += [v for v in names.values() if isinstance(v, ModuleType) and declares(v.__name__)]
+        waiting += [v for v in names.values() if _is(v, ModuleType) and declares(v.__name__)]
 
 
 def _seen_by(workflow: Workflow[..., Any]) -> list[Step[..., Any]]:
@@ -75,9 +80,9 @@ def _seen_by(workflow: Workflow[..., Any]) -> list[Step[..., Any]]:
     if not isinstance(fn, FunctionType):
         return []
     values = [*fn.__globals__.values(), *_enclosed(fn)]
-    modules = [v for v in values if isinstance(v, ModuleType) and declares(v.__name__)]
+    modules = [v for v in values if _is(v, ModuleType) and declares(v.__name__)]
     values += [value for names in _namespaces(modules) for value in names.values()]
-    return [value for value in values if isinstance(value, Step)]
+    return [value for value in values if _is(value, Step)]
 
 
 def _enclosed(fn: FunctionType) -> Iterator[Any]:

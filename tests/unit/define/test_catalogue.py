@@ -52,6 +52,18 @@ def test_what_a_module_defines(write):
     assert found("ct_flows") == (["fulfil"], ["charge"])
 
 
+def test_lazy_objects_among_its_names_are_left_alone(write):
+    lazy = """
+class Lazy:
+    @property
+    def __class__(self):
+        raise RuntimeError("not configured")
+settings = Lazy()
+"""
+    write(ct_flows=lazy + FLOWS)
+    assert found("ct_flows") == (["fulfil"], ["charge"])
+
+
 def test_what_a_module_imports_with_the_steps_that_it_uses(write):
     write(ct_flows=FLOWS, ct_main="from ct_flows import fulfil")
     assert found("ct_main") == (["fulfil"], ["charge"])
