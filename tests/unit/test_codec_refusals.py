@@ -95,6 +95,11 @@ class Item(pydantic.BaseModel):
     more: Any = None
 
 
+class Floats(pydantic.RootModel[list[float | None]]):
+    def __iter__(self) -> Any:
+        return iter(self.root)
+
+
 @attrs.define
 class Shelf:
     _size: int = 1
@@ -183,7 +188,7 @@ HALF = "cannot be stored; remove it, or pass bytes if it is not text"
         (int, True, "here: expected int, got bool"),
         (str | None, math.nan, f"here: NaN {NO_NUMBER}"),
         (None, math.inf, f"here: Infinity {NO_NUMBER}"),
-        (Literal["a"] | None, math.nan, f"here: NaN {NO_NUMBER}"),
+        (Literal["a", None], math.nan, f"here: NaN {NO_NUMBER}"),  # noqa: PYI061 - another shape to msgspec
         (list[Order | None], [Order("1"), math.nan], f"here: NaN at $[1] {NO_NUMBER}"),
         (str, None, "here: expected str, got null"),
         (None, 3, "here: expected null, got int"),
@@ -205,6 +210,7 @@ HALF = "cannot be stored; remove it, or pass bytes if it is not text"
         (Order, Order("1", 1, {"a": 1, "b c": -math.inf}), f"here: -Infinity at $.parts['b c'] {NO_NUMBER}"),
         (Item, Item(sku="a", weight=math.nan), f"here: NaN at $.weight {NO_NUMBER}"),
         (Item, Item(sku="a", more=[(math.nan,)]), f"here: NaN at $.more[0][0] {NO_NUMBER}"),
+        (Floats, Floats([1.0, math.nan]), f"here: NaN at $.root[1] {NO_NUMBER}"),
         (dict[float, int], {math.nan: 1}, f"here: a dict's key that is NaN {NO_NUMBER}"),
         (
             list[Decimal],
@@ -267,8 +273,8 @@ def test_a_value_that_holds_itself_is_refused() -> None:
     endless: list[Any] = []
     endless.append(endless)
 
-    for value in (endless, {"a": [endless]}, [object(), endless]):
-        with pytest.raises(PayloadError, match=r"^value: (the value is nested too deeply|an object of type)"):
+    for value in (endless, {"a": [endless]}, Item(sku="a", more=endless)):
+        with pytest.raises(PayloadError, match=r"^value: the value is nested too deeply, or holds itself$"):
             ANY.encode(value)
 
 

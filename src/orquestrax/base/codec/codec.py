@@ -10,7 +10,7 @@ import msgspec
 from orquestrax.base.codec.canonical import canonical_bytes
 from orquestrax.base.codec.choices import choices
 from orquestrax.base.codec.defaults import plan_defaults, set_defaults
-from orquestrax.base.codec.faults import find_fault, has_words, is_finite, one_line
+from orquestrax.base.codec.faults import ENDLESS, find_fault, has_words, is_finite, one_line
 from orquestrax.base.codec.hooks import ENCODER, from_plain
 from orquestrax.base.codec.schemas import SchemaBuilder
 from orquestrax.base.codec.sentences import malformed, misfit
@@ -133,7 +133,7 @@ class Codec(Generic[T]):
     def _refusal(self, value: T, error: Exception, raw: bytes | None = None) -> PayloadError:
         """Say why `value` cannot be stored: what has no form in JSON comes before what the type says."""
         if isinstance(error, RecursionError):
-            reason = "the value is nested too deeply, or holds itself"
+            reason = ENDLESS
         else:
             reason = find_fault(value) or (one_line(error) if raw is None else self._explain(error, raw))
         return PayloadError(f"{self.where}: {reason}")

@@ -20,6 +20,7 @@ from orquestrax.base.codec.sentences import SURROGATE
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+ENDLESS = "the value is nested too deeply, or holds itself"
 _MAX_DEPTH = 10_000  # only a value that holds itself is deeper than what msgspec encodes
 _SMALL = 64
 _HARMLESS = frozenset({type(None), bool, bytes, date, timedelta, UUID})
@@ -47,7 +48,9 @@ def find_fault(value: Any) -> str | None:
     stack = [_Place(value, "$", None, 0)]
     while stack:
         place = stack.pop()
-        problem = "a value that holds itself" if place.depth > _MAX_DEPTH else _problem(place.value)
+        if place.depth > _MAX_DEPTH:
+            return ENDLESS
+        problem = _problem(place.value)
         if problem:
             return _sentence(problem, place.path())
         inside = _inside(place.value)
