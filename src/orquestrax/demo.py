@@ -3,6 +3,8 @@
 validate the shipment -> pack it, book a courier and insure it side by side -> wait two seconds -> report. The
 courier fails once, on purpose, so that a retry is to be seen. Kill the process in the middle and start it
 again: what is done stays done.
+
+Every node of `dev` and `start` serves it beside its own definitions, so its steps have a prefix.
 """
 
 from __future__ import annotations
@@ -30,7 +32,7 @@ class CourierBusyError(Exception):
     """The courier's service takes no orders just now."""
 
 
-@step
+@step(name="test.validate")
 async def validate(shipment: Shipment) -> Shipment:
     """Refuse what nobody can carry."""
     await asyncio.sleep(1.2)
@@ -39,14 +41,14 @@ async def validate(shipment: Shipment) -> Shipment:
     return shipment
 
 
-@step(retry=PATIENT)
+@step(name="test.pack", retry=PATIENT)
 async def pack(shipment: Shipment) -> str:
     """One box per five kilograms."""
     await asyncio.sleep(1.6)
     return f"{1 + int(shipment.weight // 5)} box(es) for {shipment.pieces} piece(s)"
 
 
-@step(retry=PATIENT)
+@step(name="test.book_courier", retry=PATIENT)
 async def book_courier(shipment: Shipment) -> str:
     """Fails at its first attempt: the retry policy deals with that, not the workflow."""
     await asyncio.sleep(1.1)
@@ -55,14 +57,14 @@ async def book_courier(shipment: Shipment) -> str:
     return f"courier booked for {shipment.weight:g} kg"
 
 
-@step(retry=PATIENT)
+@step(name="test.insure", retry=PATIENT)
 async def insure(shipment: Shipment) -> str:
     """As good as any policy."""
     await asyncio.sleep(1.9)
     return f"insured for {shipment.pieces * 100} EUR"
 
 
-@step
+@step(name="test.report")
 async def report(packed: str, courier: str, insurance: str) -> str:
     """Say what was done."""
     await asyncio.sleep(1.2)

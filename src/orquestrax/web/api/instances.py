@@ -28,12 +28,16 @@ from orquestrax.web.context import WebContext, context_of
 router = APIRouter(tags=["instances"])
 
 
-@router.post("/instances", status_code=201, responses=documented(200, 400, 404, 409, 413, 422, model=Instance))
+@router.post(
+    "/instances", status_code=201, responses=documented(200, 400, 404, 409, 413, 422, model=Instance)
+)
 async def start(request: Request, response: Response, body: StartRequest) -> Instance:
     """Start an instance: stored as `pending`, then claimed by a node. Idempotent on `id`; 200 if it was there."""
     context = context_of(request)
     sent = "input" in body.model_fields_set
-    version, encoded, digest = await _encode(context, body.definition, msgspec.json.encode(body.input) if sent else None)
+    version, encoded, digest = await _encode(
+        context, body.definition, msgspec.json.encode(body.input) if sent else None
+    )
     client = _api_client(context)
     known = body.id is not None and await context.store.by_id(body.id) is not None
     run = await client.start_encoded(

@@ -9,10 +9,14 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from orquestrax.client.views import HistoryEvent, RunStatus
 
-Id = Annotated[str, Field(min_length=1, max_length=255, description="1 to 255 characters", examples=["order-42"])]
+Id = Annotated[
+    str, Field(min_length=1, max_length=255, description="1 to 255 characters", examples=["order-42"])
+]
 MessageId = Annotated[
     str | None,
-    Field(min_length=1, max_length=255, description="makes sending it again harmless", examples=["approval-1"]),
+    Field(
+        min_length=1, max_length=255, description="makes sending it again harmless", examples=["approval-1"]
+    ),
 ]
 
 

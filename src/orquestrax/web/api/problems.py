@@ -52,7 +52,12 @@ def documented(*statuses: int, model: Any = None) -> dict[int | str, dict[str, A
 def problem(status: int, title: str, detail: str, *, code: str = "OX1000") -> JSONResponse:
     """One problem as an answer."""
     body = Problem(
-        type="about:blank", title=title, status=status, detail=detail, code=code, request_id=secrets.token_hex(6)
+        type="about:blank",
+        title=title,
+        status=status,
+        detail=detail,
+        code=code,
+        request_id=secrets.token_hex(6),
     )
     return JSONResponse(body.model_dump(), status, media_type=MEDIA_TYPE)
 
@@ -76,7 +81,9 @@ def _invalid(error: RequestValidationError) -> JSONResponse:
     fault = error.errors()[0]
     if fault["type"] == "json_invalid":
         reason = fault.get("ctx", {}).get("error", "")
-        return problem(400, "Malformed", f"the body is not JSON: {reason} at character {fault['loc'][-1]}", code="OX1200")
+        return problem(
+            400, "Malformed", f"the body is not JSON: {reason} at character {fault['loc'][-1]}", code="OX1200"
+        )
     place = ".".join(str(part) for part in fault["loc"])
     return problem(422, "Invalid input", f"{place}: {fault['msg'].lower()}", code="OX1200")
 

@@ -39,5 +39,5 @@ async def home(request: Request) -> HTMLResponse:
         names=sorted({definition.name for definition in await context.store.definitions()}),
         rows=rows_of(shown, activity),
         older=str(shown[-1].key) if len(found) > PAGE else "",
-        empty=not counts and not filters.narrow,
+        empty=not any(counts.values()) and not filters.narrow,
     )

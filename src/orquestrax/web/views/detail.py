@@ -56,13 +56,13 @@ def detail(
     """Put the page together; `full` names the payloads and events to be shown uncut, "events" all of them."""
     waits = headline.waits_of(view.waits) if not has_ended(view.status) else []
     started_at = view.started_at or view.created_at
-    told = story.read(history, started_at, waits)
+    told = story.read(history, started_at, now, waits)
     open_steps = [] if has_ended(view.status) else told.open_steps()
     shown = history if "events" in full else history[-chronicle.SHOWN :]
     return Detail(
         view=view,
         look=STATUSES[view.status],
-        parts=headline.parts_of(waits, history, started_at) if not has_ended(view.status) else [],
+        parts=headline.parts_of(waits, history, started_at, now) if not has_ended(view.status) else [],
         places=[wait for wait in waits if wait.get("line")],
         failure=failure_of(view, history),
         chart=timeline.chart(

@@ -33,7 +33,7 @@ def headline(row: ListRow, activity: Sequence[EventView]) -> list[Part]:
         case "pending":
             return [Part("waits for a node")]
         case "running" | "waiting" | "paused":
-            return parts_of(waits_of(row.waits), activity, row.started_at or row.created_at)
+            return parts_of(waits_of(row.waits), activity, row.started_at or row.created_at, row.now)
         case "failed":
             message = (row.error_message or "").strip().partition("\n")[0]
             kind = row.error_type or "failed"
@@ -51,9 +51,11 @@ def waits_of(waits: str | None) -> list[dict[str, Any]]:
     return list(msgspec.json.decode(waits)) if waits else []
 
 
-def parts_of(waits: Sequence[dict[str, Any]], history: Sequence[EventView], started_at: int) -> list[Part]:
+def parts_of(
+    waits: Sequence[dict[str, Any]], history: Sequence[EventView], started_at: int, now: int
+) -> list[Part]:
     """Steps under way, timers and signals, the first few of them."""
-    steps = [_step(lane) for lane in read(history, started_at).open_steps()]
+    steps = [_step(lane) for lane in read(history, started_at, now).open_steps()]
     others = [_wait(wait) for wait in waits if wait["kind"] != "step"]
     parts = steps + others
     if len(parts) <= SHOWN:

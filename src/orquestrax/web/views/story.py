@@ -71,13 +71,19 @@ class Story:
         return [lane for lane in self.lanes if lane.kind == "step" and lane.state in ("running", "retrying")]
 
 
-def read(history: Sequence[EventView], started_at: int, waits: Iterable[dict[str, Any]] = ()) -> Story:
-    """The story of a history, or of the end of one; `waits` adds the timers that have not fired."""
+def read(
+    history: Sequence[EventView], started_at: int, now: int, waits: Iterable[dict[str, Any]] = ()
+) -> Story:
+    """The story of a history, or of the end of one; `waits` adds the timers that have not fired.
+
+    An attempt is told of when it has run for a second; until then one that is due counts as running.
+    """
     reader = _Reader(history, started_at)
     for event in history:
         reader.take(event)
     for wait in waits:
         reader.expect(wait)
+    reader.go_on(now)
     lanes = sorted(reader.lanes.values(), key=lambda lane: (lane.asked_at, lane.command))
     return Story(lanes, reader.marks)
 
@@ -132,6 +138,14 @@ class _Reader:
         if wait.get("kind") == "timer":
             lane = Lane(-len(self.lanes) - 1, "timer", "timer", wait["since"], due=wait.get("until"))
             self.lanes[lane.command] = lane
+
+    def go_on(self, now: int) -> None:
+        """Attempts that are due have begun."""
+        for lane in self.lanes.values():
+            if lane.kind == "step" and lane.due is not None and lane.due <= now:
+                last = lane.attempts[-1]
+                lane.attempts.append(Attempt(last.number + 1, lane.due, None, "running", last.node))
+                lane.due = None
 
     def _step(self, data: Any) -> Lane:
         lane = self._lane(data.command, "step", data.step)
