@@ -8,9 +8,12 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable, Coroutine
+import weakref
+from collections.abc import Callable, Coroutine, Iterator
 from typing import Any
 from uuid import UUID
+
+import pytest
 
 from orquestrax.model import events
 from orquestrax.model.commands import Command, Finish, Receive, RunStep, StartTimer
@@ -55,13 +58,28 @@ async def _step(name: str, arguments: Any, file: str, line: int) -> Any:
     return await replay.ask_step(FakeStep(name), json.dumps(arguments).encode(), file, line)
 
 
-def new(main: Main, id: str = "order-1", key: int = 7) -> Replay:
-    return Replay(
+_made: list[weakref.ref[Replay]] = []
+
+
+def new(main: Main, *, id: str = "order-1", key: int = 7) -> Replay:
+    replay = Replay(
         Identity(id, UUID(int=key), "order", "1", BEGAN),
         main,
         encode_result=lambda value: json.dumps(value, default=str).encode(),
         encode_error=lambda error: json.dumps([type(error).__name__, str(error)]).encode(),
     )
+    _made.append(weakref.ref(replay))
+    return replay
+
+
+@pytest.fixture(autouse=True)
+def all_closed() -> Iterator[None]:
+    """Import this into a test file: whatever its tests made is evicted after each, as an owner would do."""
+    yield
+    while _made:
+        replay = _made.pop()()
+        if replay is not None:
+            replay.close()
 
 
 def rebuild(main: Main, history: list[Event], **names: Any) -> Replay:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 import orquestrax.replay.context as ox
-from tests.unit.replaykit import BEGAN, SECOND, UNFIT, Host, step
+from tests.unit.replaykit import BEGAN, Host, SECOND, UNFIT, all_closed, step  # noqa: F401 - a fixture
 
 
 @pytest.fixture(params=[False, True], ids=["live", "evicted"])
