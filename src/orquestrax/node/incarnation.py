@@ -61,7 +61,7 @@ class Incarnation:
         """Register, take over what dead siblings on this machine held, and start to work."""
         fence_number, now = await register_node(
             database,
-            name=f"{machine.host}-{os.getpid()}",
+            name=machine.host,
             host=machine.host,
             boot_id=machine.boot_id,
             home_id=machine.home_id,

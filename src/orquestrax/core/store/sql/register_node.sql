@@ -1,3 +1,5 @@
-insert into {schema}.nodes (name, host, boot_id, home_id, pid, roles, queues, definitions, slots, release)
-values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
+-- One row per process start. The name that people see ends in the fence.
+with next as (select nextval('{schema}.fences')::integer as fence)
+insert into {schema}.nodes (fence, name, host, boot_id, home_id, pid, roles, queues, definitions, slots, release)
+select fence, $1 || '-' || fence, $2, $3, $4, $5, $6, $7, $8, $9, $10 from next
 returning fence, {schema}.now() as now
