@@ -1,6 +1,7 @@
 """This machine and this process, as other incarnations can recognise them.
 
-Each incarnation holds a POSIX record lock on `<home>/run/<fence>.lock` for as long as its process lives. Whoever
+Each incarnation holds a POSIX record lock on `<home>/run/<database>/<fence>.lock` for as long as its process lives;
+databases that share a home number their nodes independently, so each has a folder of its own there. Whoever
 gets the lock of an incarnation of the same boot and the same home knows that its process is dead: no lease has to
 run out. Such locks belong to a process, and closing any descriptor of the file drops them, so incarnations of one's
 own process are never probed and their files never opened a second time. A missing file proves nothing.
@@ -25,22 +26,32 @@ _held: dict[Path, int] = {}
 
 @dataclass(frozen=True, slots=True)
 class Machine:
-    """`boot_id` changes with every boot, `home_id` is a random id kept in the home."""
+    """`boot_id` changes with every boot, `home_id` is a random id kept in the home, `run` the folder of the locks."""
 
     host: str
     boot_id: str
     home_id: str
-    home: Path
+    run: Path
 
     def lock_file(self, fence: int) -> Path:
         """Where the incarnation's lock is."""
-        return self.home / "run" / f"{fence}.lock"
+        return self.run / f"{fence}.lock"
 
     def hold(self, fence: int) -> None:
-        """Take the incarnation's lock, for as long as this process lives."""
+        """Take the incarnation's lock, for as long as this process lives.
+
+        Raises SettingsError if another process has it, which takes a copy of the database: fences are used once.
+        """
         path = self.lock_file(fence)
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        fcntl.lockf(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        try:
+            fcntl.lockf(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            os.close(descriptor)
+            raise SettingsError(
+                f"{path} is locked by a node of another database with the same identity, such as a copy of this one: "
+                "set ORQUESTRAX_HOME to a folder of its own for each"
+            ) from error
         _held[path] = descriptor
 
     def let_go(self, fence: int) -> None:
@@ -73,17 +84,19 @@ class Machine:
         self.lock_file(fence).unlink(missing_ok=True)
 
 
-def this_machine(home: Path) -> Machine:
-    """The machine as seen from a home folder, which is made if it is not there.
+def this_machine(home: Path, database: str) -> Machine:
+    """The machine as seen from a home folder, which is made if it is not there, and by the nodes of one database.
 
-    Raises SettingsError if the home cannot be written.
+    `database` is what `Database.identity` says. Raises SettingsError if the home cannot be written.
     """
+    home = home.resolve()  # one spelling: our own files are known by their paths
+    run = home / "run" / database
     try:
-        (home / "run").mkdir(parents=True, exist_ok=True, mode=0o700)
+        run.mkdir(parents=True, exist_ok=True, mode=0o700)
         home_id = _home_id(home / "home.id")
     except OSError as error:
         raise SettingsError(f"the home {home} cannot be written ({error}): set ORQUESTRAX_HOME to a folder of yours") from error
-    return Machine(socket.gethostname(), _boot_id(), home_id, home)
+    return Machine(socket.gethostname(), _boot_id(), home_id, run)
 
 
 def _home_id(path: Path) -> str:

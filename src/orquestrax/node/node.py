@@ -125,7 +125,7 @@ class Node:
         return await Incarnation.begin(
             database=self.database,
             hints=self.hints,
-            machine=this_machine(self.settings.home),
+            machine=this_machine(self.settings.home, await self.database.identity()),
             workflows=self.workflows,
             roles=self.roles,
             release=RELEASE,

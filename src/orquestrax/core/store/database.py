@@ -99,7 +99,6 @@ class Database:
         self.size = size
         self._pool: asyncpg.Pool | None = None
         self._tasks: set[asyncio.Task[Any]] = set()
-        self._oid: int | None = None
 
     async def open(self) -> None:
         """Connect once, so that a wrong address is known now and not at the first statement."""
@@ -134,17 +133,29 @@ class Database:
         return await self._run(lambda connection: connection.fetch(text, *arguments))
 
     async def lock_space(self) -> int:
-        """The first key of this schema's advisory locks: its oid, moved into the range of an int4."""
-        if self._oid is None:
-            rows = await self.query(
-                "select (oid::bigint - 2147483648)::integer as space from pg_namespace where nspname = $1", self.address.schema
+        """The first key of this schema's advisory locks: its oid, moved into the range of an int4.
+
+        Asked anew each time, because a reset makes a new schema of the same name.
+        """
+        space: int = (await self._about_schema())["space"]
+        return space
+
+    async def identity(self) -> str:
+        """What tells this schema from every other one, on any server, as part of a file name."""
+        row = await self._about_schema()
+        return f"{row['server']}-{row['space'] + 2**31}"
+
+    async def _about_schema(self) -> asyncpg.Record:
+        rows = await self.query(
+            "select (n.oid::bigint - 2147483648)::integer as space, s.system_identifier as server "
+            "from pg_namespace as n, pg_control_system() as s where n.nspname = $1",
+            self.address.schema,
+        )
+        if not rows:
+            raise SchemaMismatch(
+                f"the database has no schema {quoted_schema(self.address.schema)}: create it with `orquestrax db migrate`"
             )
-            if not rows:
-                raise SchemaMismatch(
-                    f"the database has no schema {quoted_schema(self.address.schema)}: create it with `orquestrax db migrate`"
-                )
-            self._oid = rows[0]["space"]
-        return self._oid
+        return rows[0]
 
     async def _run(self, work: Callable[[asyncpg.Connection], Awaitable[T]]) -> T:
         """One statement on a pooled connection, in a task of its own: a caller that is cancelled must not cancel it."""
