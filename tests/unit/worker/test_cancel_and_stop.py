@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextvars
 import logging
 import subprocess
 import sys
@@ -12,6 +13,7 @@ import threading
 import pytest
 
 from orquestrax.model.jobs import Succeeded
+from orquestrax.worker.threads import Call
 
 
 async def quick() -> str:
@@ -116,6 +118,14 @@ async def test_a_thread_cancelled_before_it_began_does_not_run_the_body(rig):
     await ended(rig.runner)
     assert not body.began.is_set()
     assert rig.runner.free("thread") == 3
+
+
+async def test_a_call_abandoned_on_its_way_to_a_thread_does_not_run():
+    ran = []
+    call = Call(lambda: ran.append(1), name="abandoned", context=contextvars.copy_context())
+    call.result.cancel()
+    assert call.run() is None
+    assert ran == []
 
 
 async def test_cancelling_what_has_ended_or_never_was_changes_nothing(rig):

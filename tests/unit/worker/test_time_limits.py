@@ -228,6 +228,24 @@ async def test_queue_timeout_is_for_the_first_attempt_only(rig):
     assert isinstance(await rig.run(quick, attempt=2, first=5, asked=6, queue_timeout=5), Succeeded)
 
 
+@pytest.mark.parametrize(
+    ("options", "option"),
+    [
+        ({}, None),
+        ({"timeout": 30}, "timeout"),
+        ({"total_timeout": 30}, "total_timeout"),
+        ({"timeout": 30, "total_timeout": 36}, "timeout"),
+        ({"timeout": 30, "total_timeout": 34}, "total_timeout"),
+    ],
+)
+async def test_which_limit_ends_an_attempt(rig, options, option):
+    job = rig.job(quick, asked=5, **options)
+    limit = end_limit(job, job.asked_at + 5_000_000)
+    assert (limit and limit.option) == option
+    if limit:
+        assert limit.at == job.asked_at + (limit.seconds + 5 * (option == "timeout")) * 1_000_000
+
+
 async def test_until_when_a_job_may_wait(rig):
     at = {
         name: (queue_deadline(job) - job.asked_at) / 1e6 if queue_deadline(job) else None
