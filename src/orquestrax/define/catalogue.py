@@ -57,7 +57,7 @@ def collect(
 
 
 def _is(value: Any, cls: type) -> bool:
-    """As isinstance, without asking the value: lazy objects of web frameworks set themselves up when asked."""
+    """As isinstance, without asking the value: lazy objects of frameworks set themselves up when asked."""
     return issubclass(type(value), cls)
 
 

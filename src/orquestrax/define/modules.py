@@ -111,7 +111,7 @@ def _running(file: Path | None) -> ModuleType | None:
     if file is None:
         return None
     for module in list(sys.modules.values()):
-        origin = getattr(module, "__file__", None)
+        origin = getattr(module, "__dict__", {}).get("__file__")  # asking the module may make it do something
         if isinstance(origin, str) and Path(origin).name == file.name and Path(origin).resolve() == file:
             return module
     return None
