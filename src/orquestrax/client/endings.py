@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from typing import Final
 from uuid import UUID
 
+from orquestrax.base.errors import DatabaseUnreachable
 from orquestrax.core.store.clientverbs import ClientStore, InstanceView
 from orquestrax.core.store.hints import Hints
 from orquestrax.model.states import TERMINAL
 
+log = logging.getLogger(__name__)
 POLL: Final = 1.0
 
 
@@ -32,9 +35,9 @@ class Endings:
         try:
             while True:
                 changed.clear()
-                rows = await self._store.by_key([key])
-                if rows and rows[0].status in TERMINAL:
-                    return rows[0]
+                ended = await self._look(key)
+                if ended is not None:
+                    return ended
                 try:
                     async with asyncio.timeout(self._poll):
                         await changed.wait()
@@ -45,6 +48,15 @@ class Endings:
             waiting.discard(changed)
             if not waiting:
                 del self._waiting[key]
+
+    async def _look(self, key: UUID) -> InstanceView | None:
+        """The instance if it has ended. An outage of the database is waited out: whoever waits has time."""
+        try:
+            rows = await self._store.by_key([key])
+        except DatabaseUnreachable as error:
+            log.warning("%s", error)
+            return None
+        return rows[0] if rows and rows[0].status in TERMINAL else None
 
     def _hint(self, payload: str) -> None:
         keys = list(self._waiting) if payload == "*" else map(UUID, payload.split())
