@@ -7,13 +7,16 @@ behind a pooler; several nodes that start at once migrate one after the other, a
 from __future__ import annotations
 
 import hashlib
-from urllib.parse import urlsplit, urlunsplit
+from typing import Final
+from urllib.parse import unquote, urlsplit, urlunsplit
 
 import asyncpg
 
 from orquestrax.base.errors import DatabaseError, SchemaMismatch
 from orquestrax.core.store.database import MINIMUM_VERSION, Address, connect
 from orquestrax.core.store.statements import migrations, quoted_schema
+
+RESET_ATTEMPTS: Final = 10
 
 
 def newest() -> int:
@@ -81,21 +84,36 @@ async def require_schema(address: Address) -> None:
 
 
 async def reset(address: Address) -> None:
-    """Drop everything in the schema and build it anew. Fences go on from where they were: none is ever used twice."""
+    """Drop everything in the schema and build it anew. Fences go on from where they were: none is ever used twice.
+
+    All of it is one transaction: a schema whose fences begin anew is never there for a node to see.
+    """
     connection = await connect(address, name="orquestrax resets")
-    quoted = quoted_schema(address.schema)
     try:
-        async with connection.transaction():
-            await connection.execute("select pg_advisory_xact_lock($1)", _lock_number(address.schema))
-            last = None
-            if not await connection.fetchval("select to_regclass($1) is null", f"{quoted}.fences"):
-                last = await connection.fetchval(f"select last_value from {quoted}.fences")  # noqa: S608
-            await connection.execute(f"drop schema if exists {quoted} cascade")
-        await _migrate(connection, address.schema)
-        if last is not None:
-            await connection.fetchval("select setval($1::regclass, $2)", f"{quoted}.fences", last)
+        for attempt in range(RESET_ATTEMPTS):
+            try:
+                async with connection.transaction():
+                    await _reset(connection, address.schema)
+            except asyncpg.DeadlockDetectedError:  # running nodes lock the same tables in other orders
+                if attempt == RESET_ATTEMPTS - 1:
+                    raise
+            else:
+                return
     finally:
         connection.terminate()
+
+
+async def _reset(connection: asyncpg.Connection, schema: str) -> None:
+    quoted = quoted_schema(schema)
+    await connection.execute("select pg_advisory_xact_lock($1)", _lock_number(schema))
+    last = None
+    if not await connection.fetchval("select to_regclass($1) is null", f"{quoted}.fences"):
+        await connection.execute(f"lock table {quoted}.nodes in access exclusive mode")
+        last = await connection.fetchval(f"select last_value from {quoted}.fences")  # noqa: S608
+    await connection.execute(f"drop schema if exists {quoted} cascade")
+    await _migrate(connection, schema)
+    if last is not None:
+        await connection.fetchval("select setval($1::regclass, $2)", f"{quoted}.fences", last)
 
 
 async def create_database(address: Address) -> None:
@@ -108,13 +126,13 @@ async def create_database(address: Address) -> None:
     else:
         return
     parts = urlsplit(address.dsn)
-    name = parts.path.lstrip("/")
+    name = unquote(parts.path.lstrip("/"))
     server = Address(dsn=urlunsplit(parts._replace(path="/postgres")), schema=address.schema, deadline=address.deadline)
     connection = await connect(server)
     try:
         await connection.execute(f'create database "{name.replace(chr(34), chr(34) * 2)}"')
-    except asyncpg.DuplicateDatabaseError:
-        return  # another node was quicker
+    except (asyncpg.DuplicateDatabaseError, asyncpg.UniqueViolationError):
+        return  # another node was quicker, or as quick
     except asyncpg.InsufficientPrivilegeError as error:
         raise DatabaseError(f"the database {name} is not there and this user may not create it: {error}") from error
     finally:
