@@ -98,15 +98,14 @@ async def locked(fence: Fence, connection: asyncpg.Connection) -> None:
 
 
 async def test_I4_four_writers_without_the_lock_are_caught(rig: Rig):
-    assert await Stress(rig, 1).run(120, unlocked)
+    assert await Stress(rig, 1).run(60, unlocked)
 
 
 async def test_I4_I15_four_writers_and_a_declarer_never_write_late(rig: Rig):
     stress = Stress(rig, 2)
-    assert await stress.run(400, locked) == []
-    assert len(stress.seen) >= 400
-    assert stress.written > 400
-    assert stress.refused >= 390, "each was stopped by its declaration"
+    assert await stress.run(200, locked) == []
+    assert stress.written > 200
+    assert stress.refused >= 190, "each was stopped by its declaration"
 
 
 @pytest.mark.verify
@@ -121,7 +120,7 @@ async def test_I4_thousands_of_declarations_and_no_late_write(rig: Rig, seed: in
 async def test_I4_a_whole_journal_and_a_declarer(rig: Rig, told):
     """The same with the real journal, which says itself that it was fenced."""
     space, key = await rig.database.lock_space(), None
-    for _ in range(25):
+    for _ in range(12):
         fence = await rig.node()
         keys = [await rig.owned(fence) for _ in range(8)]
         journal = await rig.journal(fence)
