@@ -1,7 +1,7 @@
 """Closing everything of an instance without a sound and without an effect.
 
 The loop's `closed` flag is up by then, so commands, timers, tasks, logs and warnings of `finally` blocks lead
-nowhere. What awaits again while it is closed is closed again; what will not end is kept for ever, since letting
+nowhere. What awaits again while it is closed is closed again; what will not end is kept for ever, as letting
 go of it would print. Tasks go in the reverse order of their making: children first.
 
 Before Python 3.13, closing a coroutine leaves an asynchronous generator that it is driving as it stands, and

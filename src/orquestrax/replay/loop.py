@@ -95,7 +95,7 @@ class Loop(Maker):
         self.within(self._run_ready)
 
     def within(self, work: Callable[[], None]) -> None:
-        """Do this as the running loop. Garbage is collected later: finalizers must not run in the code's midst."""
+        """Do this as the running loop. Garbage waits: no finalizer may run in the midst of workflow code."""
         host = _get_running_loop()
         hooks = sys.get_asyncgen_hooks()
         collecting = gc.isenabled()

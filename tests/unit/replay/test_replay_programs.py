@@ -9,13 +9,14 @@ from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
+from tests.unit.replay import kit
+from tests.unit.replay.kit import BEGAN, Host
+from tests.unit.replay.oracle import judge
+from tests.unit.replay.programs import Node, Program, Run, describe, programs
 
 import orquestrax.replay.context as ox
 from orquestrax.model.commands import Receive, RunStep
-from tests.unit import replaykit
-from tests.unit.replaykit import BEGAN, Host
-from tests.unit.replayoracle import judge
-from tests.unit.replayprograms import Node, Program, Run, describe, programs
+
 
 @pytest.fixture(autouse=True)
 def quiet_log() -> Any:
@@ -45,7 +46,7 @@ class Workflow:
 
     @staticmethod
     async def _step(node: Node) -> Any:
-        return await replaykit.step(f"{node.kind} {node.number} {node.micros}")
+        return await kit.step(f"{node.kind} {node.number} {node.micros}")
 
     @staticmethod
     async def _receive(name: str) -> Any:

@@ -9,9 +9,9 @@ import warnings
 from typing import Any
 
 import pytest
+from tests.unit.replay.kit import Host, rebuild, step
 
 from orquestrax.base.logs import name_records
-from tests.unit.replaykit import Host, all_closed, rebuild, step  # noqa: F401 - a fixture
 
 log = logging.getLogger("shop.orders")
 
@@ -49,7 +49,7 @@ def test_live_code_speaks(caplog: pytest.LogCaptureFixture) -> None:
 
 def test_records_carry_the_instance(caplog: pytest.LogCaptureFixture) -> None:
     name_records()
-    Host(talking, id="order-77").replay.close()
+    Host(talking, name="order-77").replay.close()
     [record] = caplog.records
     record.getMessage()
     assert record.__dict__["instance"] == "order-77"

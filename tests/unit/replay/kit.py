@@ -1,7 +1,7 @@
 """A host for one workflow without a database: it applies events as an owner would, and keeps the history.
 
-After each event a second instance replays the whole history; it must stand exactly where the first one does. With
-`evict=True` it also takes the first one's place, so every event meets an instance that was just rebuilt.
+After each event a second instance replays the whole history; it must stand exactly where the first one does.
+With `evict=True` it also takes the first one's place, so every event meets an instance that was just rebuilt.
 """
 
 from __future__ import annotations
@@ -9,11 +9,9 @@ from __future__ import annotations
 import json
 import sys
 import weakref
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Callable, Coroutine
 from typing import Any
 from uuid import UUID
-
-import pytest
 
 from orquestrax.model import events
 from orquestrax.model.commands import Command, Finish, Receive, RunStep, StartTimer
@@ -61,9 +59,9 @@ async def _step(name: str, arguments: Any, file: str, line: int) -> Any:
 _made: list[weakref.ref[Replay]] = []
 
 
-def new(main: Main, *, id: str = "order-1", key: int = 7) -> Replay:
+def new(main: Main, *, name: str = "order-1", key: int = 7) -> Replay:
     replay = Replay(
-        Identity(id, UUID(int=key), "order", "1", BEGAN),
+        Identity(name, UUID(int=key), "order", "1", BEGAN),
         main,
         encode_result=lambda value: json.dumps(value, default=str).encode(),
         encode_error=lambda error: json.dumps([type(error).__name__, str(error)]).encode(),
@@ -72,10 +70,8 @@ def new(main: Main, *, id: str = "order-1", key: int = 7) -> Replay:
     return replay
 
 
-@pytest.fixture(autouse=True)
-def all_closed() -> Iterator[None]:
-    """Import this into a test file: whatever its tests made is evicted after each, as an owner would do."""
-    yield
+def close_all() -> None:
+    """Evict whatever was made and is still there, as an owner would do."""
     while _made:
         replay = _made.pop()()
         if replay is not None:
@@ -107,7 +103,7 @@ def standing(replay: Replay) -> Any:
 
 
 class Host:
-    """Runs a workflow: `complete`, `fail`, `fire`, `signal`, `cancel` are its events; `turn` is the latest outcome."""
+    """Runs a workflow: `complete`, `fail`, `fire`, `signal`, `cancel` are events, `turn` the outcome."""
 
     def __init__(self, main: Main, *, evict: bool = False, **names: Any) -> None:
         self.main, self.evict, self.names = main, evict, names

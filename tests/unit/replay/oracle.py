@@ -7,8 +7,8 @@ import contextlib
 import selectors
 from typing import Any
 
-from tests.unit.replaykit import Failure
-from tests.unit.replayprograms import Node, Program, Run, describe
+from tests.unit.replay.kit import Failure
+from tests.unit.replay.programs import Node, Program, Run, describe
 
 
 class Stuck(BaseException):
@@ -117,4 +117,3 @@ def _outcome(main: asyncio.Task[Any]) -> Any:
         return "cancelled"
     error = main.exception()
     return ["failed", describe(error)] if error else ["completed", main.result()]
-

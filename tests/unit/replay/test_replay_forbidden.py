@@ -11,11 +11,11 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from tests.unit.replay.kit import FakeStep, Host, new, step
 
 import orquestrax.replay.context as ox
 from orquestrax.base.errors import NotInWorkflow
 from orquestrax.replay.loop import Loop
-from tests.unit.replaykit import FakeStep, Host, all_closed, new, step  # noqa: F401 - a fixture
 
 
 def attempt(use: Callable[[asyncio.AbstractEventLoop], Any]) -> str:
@@ -75,10 +75,14 @@ def test_the_outside_world(use: Any) -> None:
     assert "cannot be replayed, put it in a step and await that" in message
 
 
-@pytest.mark.parametrize("name", [name for name in dir(asyncio.AbstractEventLoop) if name.startswith("sock_")])
+@pytest.mark.parametrize(
+    "name", [name for name in dir(asyncio.AbstractEventLoop) if name.startswith("sock_")]
+)
 def test_sockets(name: str) -> None:
     with socket.socket() as plain:
-        assert f"loop.{name}() does not work in a workflow" in attempt(lambda loop: getattr(loop, name)(plain))
+        assert f"loop.{name}() does not work in a workflow" in attempt(
+            lambda loop: getattr(loop, name)(plain)
+        )
 
 
 @pytest.mark.parametrize(
@@ -98,7 +102,9 @@ def test_the_life_of_the_loop(use: Any) -> None:
 
 
 def test_signals_of_the_process() -> None:
-    assert "for messages from outside use orquestrax.receive" in attempt(lambda loop: loop.add_signal_handler(2, print))
+    assert "for messages from outside use orquestrax.receive" in attempt(
+        lambda loop: loop.add_signal_handler(2, print)
+    )
     assert "orquestrax.receive" in attempt(lambda loop: loop.remove_signal_handler(2))
 
 
@@ -108,7 +114,9 @@ def test_exception_handlers() -> None:
 
 
 def test_other_threads() -> None:
-    assert "let a step do it, or send the workflow a signal" in attempt(lambda loop: loop.call_soon_threadsafe(print))
+    assert "let a step do it, or send the workflow a signal" in attempt(
+        lambda loop: loop.call_soon_threadsafe(print)
+    )
     other: concurrent.futures.Future[None] = concurrent.futures.Future()
     assert "put the work in a step and await that" in attempt(lambda _: asyncio.wrap_future(other))
 
@@ -116,7 +124,9 @@ def test_other_threads() -> None:
 def test_eager_tasks() -> None:
     assert "leave eager_start out" in attempt(lambda loop: loop.create_task(step("a"), eager_start=True))
     if sys.version_info >= (3, 12):
-        assert "leave the factory out" in attempt(lambda loop: loop.set_task_factory(asyncio.eager_task_factory))
+        assert "leave the factory out" in attempt(
+            lambda loop: loop.set_task_factory(asyncio.eager_task_factory)
+        )
 
 
 def test_task_factories() -> None:
@@ -249,7 +259,9 @@ def test_what_code_raises_never_reaches_the_host(caplog: pytest.LogCaptureFixtur
     run = Host(main)
     assert run.asked == ["step a"]
     messages = [record.getMessage() for record in caplog.records if record.name == "orquestrax.workflow"]
-    assert [message.split(" at ")[0].split()[:3] for message in messages] == [["Exception", "in", "callback"]] * 2
+    assert [message.split(" at ")[0].split()[:3] for message in messages] == [
+        ["Exception", "in", "callback"]
+    ] * 2
     run.complete("a", "done")
     assert run.result == "done"
 
@@ -265,4 +277,3 @@ def test_the_loop_tells_about_itself() -> None:
         return [*questions, repr(loop), loop.time()]
 
     assert Host(main).result == [True, False, False, None, "<loop of workflow 'order-1'>", 0.0]
-

@@ -1,8 +1,8 @@
 """Random workflows: trees of asyncio's constructs, and how to run one on any loop.
 
-Each node runs at most once and has a number of its own; its duration is a few long units plus 2**number µs. So
-no two moments of a run coincide, whichever durations they are the sum of, and two loops cannot differ by how
-they order simultaneous timers.
+Each node runs at most once and has a number of its own; its duration is a few long units plus 2**number µs.
+So no two moments of a run coincide, whichever durations they are the sum of, and two loops cannot differ by
+how they order simultaneous timers.
 """
 
 from __future__ import annotations
@@ -163,7 +163,7 @@ class Run:
         return task and task.cancel()
 
     async def _join(self, node: Node) -> Any:
-        """Only a task that was spawned earlier: to cancel a ring of tasks is an endless recursion anywhere."""
+        """Only a task that was spawned earlier: to cancel a ring of tasks is an endless recursion."""
         earlier = self._tasks[: _spawned.get()]
         return await earlier[node.which % len(earlier)] if earlier else None
 
@@ -213,9 +213,7 @@ class Run:
 
     async def _wait_first(self, node: Node) -> Any:
         tasks = [asyncio.create_task(self.run(each)) for each in node.children]
-        done, pending = await asyncio.wait(
-            tasks, timeout=node.seconds, return_when=asyncio.FIRST_COMPLETED
-        )
+        done, pending = await asyncio.wait(tasks, timeout=node.seconds, return_when=asyncio.FIRST_COMPLETED)
         if node.which:
             for task in sorted(pending, key=tasks.index):
                 task.cancel()
@@ -262,7 +260,7 @@ class Run:
 
 
 class InOrder(dict[Any, None]):
-    """A set in the order of insertion: a task group cancels in the order of its set, which differs between loops."""
+    """A set in the order of insertion: task groups cancel in the order of theirs, which differs by loop."""
 
     def add(self, item: Any) -> None:
         self[item] = None
