@@ -45,6 +45,7 @@ class Incarnation:
         self.fenced = asyncio.Event()
         self._database, self._hints = database, hints
         self._waiters: dict[UUID, list[asyncio.Future[Ending | None]]] = {}
+        self._starting: set[asyncio.Future[Verdict | None]] = set()
 
     @classmethod
     async def begin(
@@ -146,10 +147,12 @@ class Incarnation:
     # -- what the client of this process asks ----------------------------------------------------------------------
 
     async def start_here(self, new: NewInstance) -> Verdict | None:
-        """Start local-first; None if this engine does not serve the definition or is full."""
+        """Start local-first; None if this engine does not serve the definition, is full, or ends meanwhile."""
         if new.definition not in self.orchestrator.workflows or not self.claimer.free:
             return None
-        told: asyncio.Future[Verdict] = asyncio.get_running_loop().create_future()
+        told: asyncio.Future[Verdict | None] = asyncio.get_running_loop().create_future()
+        self._starting.add(told)
+        told.add_done_callback(self._starting.discard)
         asyncio.get_running_loop().call_soon(self.orchestrator.start, new, _resolve(told))
         return await told
 
@@ -205,6 +208,8 @@ class Incarnation:
         asyncio.get_running_loop().call_soon(self.orchestrator.close)
         for key in list(self._waiters):
             self._left(key, None)
+        for told in list(self._starting):  # nobody will tell them: starting again by way of the database is safe
+            _resolve(told)(None)
 
 
 class EngineOptions(msgspec.Struct, frozen=True, kw_only=True):
@@ -217,10 +222,10 @@ class EngineOptions(msgspec.Struct, frozen=True, kw_only=True):
     lanes: int = 2
 
 
-def _resolve(future: asyncio.Future[Verdict]) -> Callable[[Verdict], None]:
+def _resolve(future: asyncio.Future[Verdict | None]) -> Callable[[Verdict | None], None]:
     """Tell a verdict to whoever still waits for it."""
 
-    def told(verdict: Verdict) -> None:
+    def told(verdict: Verdict | None) -> None:
         if not future.done():
             future.set_result(verdict)
 
