@@ -6,6 +6,7 @@ import os
 import pickle
 import random
 import threading
+import time
 import unicodedata
 from itertools import pairwise
 from uuid import UUID
@@ -14,6 +15,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from orquestrax.base import ids
 from orquestrax.base.errors import InvalidId
 from orquestrax.base.ids import UuidFactory, check_id, uuid7
 
@@ -62,8 +64,17 @@ def test_a_millisecond_that_is_used_up_runs_over_into_the_next() -> None:
     assert (second.version, second.variant) == (7, "specified in RFC 4122")
 
 
+class Least(random.Random):
+    def getrandbits(self, k: int, /) -> int:
+        return 0
+
+
 def test_threads_never_get_the_same_id() -> None:
-    factory = UuidFactory(clock_ns=lambda: 1)
+    def clock() -> int:
+        time.sleep(0)  # lets another thread in, at the worst moment
+        return 1
+
+    factory = UuidFactory(clock_ns=clock, source=Least)
     made: list[list[UUID]] = [[] for _ in range(4)]
 
     def fill(mine: list[UUID]) -> None:
@@ -78,7 +89,8 @@ def test_threads_never_get_the_same_id() -> None:
     assert len({one for mine in made for one in mine}) == 8_000
 
 
-def test_a_forked_child_does_not_repeat_its_parents_ids() -> None:
+def test_a_forked_child_does_not_repeat_its_parents_ids(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ids._factory, "_clock_ns", lambda: 2**60)  # else the time alone would tell them apart
     uuid7()
     readable, writable = os.pipe()
     child = os.fork()

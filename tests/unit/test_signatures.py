@@ -45,6 +45,9 @@ def unhinted(a, b=(1, 2)): ...
 def positional(a: int, /, b: int = 1) -> None: ...
 
 
+def two_named(a: object, *, b: object = 1, c: object = 2) -> None: ...
+
+
 def with_pool(order: Order, pool: Fraction = DB, *, times: int = 1) -> None: ...
 
 
@@ -83,17 +86,17 @@ def test_the_body_gets_copies_of_what_was_passed() -> None:
     assert seen.tags is not ORDER.tags
 
 
-CALLS = st.tuples(
-    st.lists(st.sampled_from([ORDER, 3, "n"]), max_size=4).map(tuple),
-    st.dictionaries(
-        st.sampled_from(["order", "times", "note", "pool", "a", "b", "c"]), st.just(3), max_size=3
-    ),
-)
+@st.composite
+def calls(draw: st.DrawFn, fn: Callable[..., Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    names = [*inspect.signature(fn).parameters, "unknown"]
+    args = draw(st.lists(st.sampled_from([ORDER, 3, "n"]), max_size=len(names)))
+    return tuple(args), draw(st.dictionaries(st.sampled_from(names), st.just(3), max_size=len(names)))
 
 
-@pytest.mark.parametrize("fn", [charge, nothing, unhinted, positional, with_pool, pool_first])
-@given(call=CALLS)
-def test_binding_is_pythons_own(fn: Callable[..., Any], call: tuple[tuple[Any, ...], dict[str, Any]]) -> None:
+@pytest.mark.parametrize("fn", [charge, nothing, unhinted, positional, two_named, with_pool, pool_first])
+@given(data=st.data())
+def test_binding_is_pythons_own(fn: Callable[..., Any], data: st.DataObject) -> None:
+    call = data.draw(calls(fn))
     signature = Signature(fn, where="here")
     try:
         bound = inspect.signature(fn).bind(*call[0], **call[1])
