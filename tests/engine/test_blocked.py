@@ -7,6 +7,7 @@ import asyncio
 import pytest
 
 import orquestrax as ox
+from orquestrax.core.happenings import Happenings
 from orquestrax.define.workflow import Workflow
 from orquestrax.node import EngineOptions
 from tests.checker import check_instance
@@ -126,20 +127,20 @@ async def test_a_fault_of_the_engine_in_one_turn_blocks_that_instance_alone(
         raise ZeroDivisionError("a fault of ours")
 
     await asyncio.sleep(0.1)
-    execution = orchestrator.executions.get(bad.key)
+    execution = orchestrator.memory.executions.get(bad.key)
     if execution is None:
         await bad.signal("other")
         await until_status(bad, "waiting")
     with monkeypatch.context() as patch:
-        original = type(orchestrator)._read
+        original = Happenings.read
 
         def read(self: object, execution: object, *rest: object) -> None:
             if execution.id == "bad":  # type: ignore[attr-defined]
                 broken(self)
             original(self, execution, *rest)  # type: ignore[arg-type]
 
-        patch.setattr(type(orchestrator), "_read", read)
-        orchestrator._park_after = 10**12
+        patch.setattr(Happenings, "read", read)
+        orchestrator.turns.park_after = 10**12
         await bad.signal("go")
         await good.signal("go")
         assert await good.result(5) == "12"

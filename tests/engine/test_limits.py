@@ -57,7 +57,7 @@ async def test_I22_a_result_over_the_limit_fails_the_step_alone(bench: Bench) ->
 async def test_I22_a_history_has_an_end(bench: Bench) -> None:
     client = await bench.node(endless)
     assert bench.nodes[0].incarnation is not None
-    bench.nodes[0].incarnation.orchestrator.history_limit = 50
+    bench.nodes[0].incarnation.orchestrator.turns.history_limit = 50
     run = await client.start(endless, id="e")
     with pytest.raises(ox.WorkflowTerminated):
         await run.result(10)

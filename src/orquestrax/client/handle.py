@@ -99,7 +99,7 @@ def decoder_of(workflow: Any) -> Callable[[bytes | str], Any]:
     """How to decode the result of a workflow; without one, plain JSON."""
     if workflow is None:
         return ANY.decode
-    codec: Codec = workflow.signature.result
+    codec: Codec[Any] = workflow.signature.result
     return codec.decode
 
 

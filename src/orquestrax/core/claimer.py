@@ -10,6 +10,7 @@ import asyncio
 import logging
 from collections.abc import Callable, Sequence
 from typing import Final
+from uuid import UUID
 
 import asyncpg
 
@@ -71,7 +72,7 @@ class Claimer:
     @property
     def free(self) -> int:
         """How many more instances fit into memory."""
-        return max(0, self._capacity - len(self._orchestrator.executions))
+        return max(0, self._capacity - len(self._orchestrator.memory.executions))
 
     async def stop(self) -> None:
         """Finish the rounds under way; a write is never cancelled."""
@@ -129,9 +130,9 @@ class Claimer:
     async def _reconcile(self) -> None:
         """Every row that says it is mine and is not in memory comes back into it."""
         self._reconcile_at = asyncio.get_running_loop().time() + RECONCILE
-        with self._orchestrator.watching() as moved:
+        with self._orchestrator.memory.watching() as moved:
             rows = await self._store.owned()
-            missing = [row for row in rows if row.key not in moved and row.key not in self._orchestrator.executions]
+            missing = [row for row in rows if row.key not in moved and row.key not in self._orchestrator.memory.executions]
             await self._take(missing[: self.free])
 
     async def _take(self, rows: list[InstanceRow]) -> None:
@@ -144,7 +145,7 @@ class Claimer:
         await adopted
 
     def _adopt(
-        self, rows: list[InstanceRow], histories: dict[object, History], adopted: asyncio.Future[None]
+        self, rows: list[InstanceRow], histories: dict[UUID, History], adopted: asyncio.Future[None]
     ) -> None:
         try:
             for row in rows:

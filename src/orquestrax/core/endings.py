@@ -18,7 +18,7 @@ Done = Callable[[Write, Verdict], Any]
 
 def ended(execution: Execution, now: int, done: Done, *, start: NewInstance | None = None) -> Write:
     """The terminal event and the row that agrees with it, behind whatever is still to be written."""
-    finish, order = execution.finish, execution.terminated_by
+    finish, order, replay = execution.finish, execution.terminated_by, execution.replay
     status = finish.status if finish is not None else events.TERMINATED
     payload = finish.payload if finish is not None else None
     at = max(execution.last_at, now)
@@ -27,9 +27,8 @@ def ended(execution: Execution, now: int, done: Done, *, start: NewInstance | No
         result=events.raw(payload) if payload is not None and status == events.COMPLETED else None,
         error=events.raw(payload) if payload is not None and status != events.COMPLETED else None,
         reason=reason_of(order),
-        unhandled=[*execution.replay.unhandled(), *unhandled(execution.leftovers)],
+        unhandled=[*(execution.unhandled or replay.unhandled()), *unhandled(execution.leftovers)],
     )
-    replay = execution.replay
     terminal = Event(execution.seq + 1, status, at, replay.issued, replay.trail, events.encode(data))
     change = RowChange(
         status=status,

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Any, Final
 from uuid import UUID
 
 import msgspec
@@ -55,7 +55,7 @@ class Execution:
 
     key: UUID
     id: str
-    workflow: Workflow
+    workflow: Workflow[..., Any]
     replay: Replay
     node: str
     status: str = "running"
@@ -65,6 +65,7 @@ class Execution:
     waits: bytes | None = None
     seen: set[str] = field(default_factory=set)
     retries: dict[int, RetryAt] = field(default_factory=dict)
+    unhandled: list[events.Unhandled] | None = None
     leftovers: list[Message] = field(default_factory=list)
     pending: list[Event] = field(default_factory=list)
     consumed: list[int] = field(default_factory=list)
@@ -114,6 +115,12 @@ class Execution:
             self.happened(events.STEP_CANCELLED, events.StepCancelled(command.number, command.name), now)
         self.finish = turn.finish or self.finish
         return Effects(turn.commands, stopped)
+
+    def terminate(self, order: Message) -> None:
+        """None of its code runs any more; what is left is the terminal event."""
+        self.unhandled = self.replay.unhandled()
+        self.replay.close()
+        self.finish, self.terminated_by, self.ended = None, order, True
 
     def receive(self, message: Message, now: int) -> None:
         """A signal or a cancel becomes history."""

@@ -158,7 +158,7 @@ class Incarnation:
 
     async def ended_here(self, key: UUID) -> Ending | None:
         """Wait for an instance in this memory; None if it is not here, or leaves before its end."""
-        if key not in self.orchestrator.executions:
+        if key not in self.orchestrator.memory.executions:
             return None
         waiter: asyncio.Future[Ending | None] = asyncio.get_running_loop().create_future()
         self._waiters.setdefault(key, []).append(waiter)

@@ -1,0 +1,136 @@
+"""What happens to an instance in memory: an outcome, a timer, a message. Each becomes events of one turn."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from uuid import UUID
+
+from orquestrax.core.execution import Effects, Execution, RetryAt
+from orquestrax.core.turns import Turns
+from orquestrax.model import events
+from orquestrax.model.commands import Command, RunStep, StartTimer
+from orquestrax.model.jobs import Errored, Job, Outcome, Succeeded
+from orquestrax.model.rows import Message
+
+
+class Happenings:
+    """Called from plain callbacks: by the dispatcher, the timers and the claimer."""
+
+    def __init__(self, turns: Turns) -> None:
+        self._turns = turns
+
+    def outcome(self, job: Job, outcome: Outcome) -> bool:
+        """An attempt of a step ended. False if the instance is not in memory: it may come back for it."""
+        execution = self._turns.memory.executions.get(job.key.instance)
+        if execution is None:
+            return False
+        command = execution.replay.open.get(job.key.command)
+        if execution.ended or command is None:
+            return True
+        with self._turns.guarded(execution):
+            self._apply_outcome(execution, command, job, outcome)
+        return True
+
+    def _apply_outcome(self, execution: Execution, command: Command, job: Job, outcome: Outcome) -> None:
+        now = self._turns.clock.now()
+        if isinstance(outcome, Succeeded):
+            execution.happened(events.STEP_COMPLETED, _step_ended(job, outcome, self._turns.node), now)
+        elif outcome.delay is None:
+            execution.happened(events.STEP_FAILED, _step_ended(job, outcome, self._turns.node), now)
+        else:
+            self._retry_later(execution, job, outcome, now)
+            self._turns.advance(execution, Effects([command]))
+            return
+        self._turns.advance(execution, execution.turn(now))
+
+    def _retry_later(self, execution: Execution, job: Job, outcome: Errored, now: int) -> None:
+        due = now + int((outcome.delay or 0.0) * 1_000_000)
+        first_at = outcome.started_at if job.first_at is None else job.first_at
+        execution.retries[job.key.command] = RetryAt(due, job.attempt + 1, first_at)
+        retrying = events.StepRetrying(
+            command=job.key.command,
+            step=job.step.name,
+            attempt=job.attempt,
+            node=self._turns.node,
+            started_at=outcome.started_at,
+            ended_at=outcome.ended_at,
+            first_at=first_at,
+            due=due,
+            error=events.raw(outcome.error),
+        )
+        execution.happened(events.STEP_RETRYING, retrying, now)
+
+    def long_step(self, job: Job, started_at: int) -> None:
+        """A body has been running for a while: an event that says so, for people and for a successor."""
+        execution = self._turns.memory.executions.get(job.key.instance)
+        command = execution.replay.open.get(job.key.command) if execution is not None else None
+        if execution is None or execution.ended or command is None:
+            return
+        started = events.StepStarted(
+            job.key.command, job.step.name, job.attempt, self._turns.node, started_at, command.file, command.line
+        )
+        execution.happened(events.STEP_STARTED, started, self._turns.clock.now())
+        self._turns.advance(execution, Effects())
+
+    def due(self, instance: UUID, number: int) -> None:
+        execution = self._turns.memory.executions.get(instance)
+        if execution is None or execution.ended or execution.releasing:
+            return
+        command = execution.replay.open.get(number)
+        if isinstance(command, StartTimer):
+            with self._turns.guarded(execution):
+                execution.happened(events.TIMER_FIRED, events.TimerFired(number), self._turns.clock.now())
+                self._turns.advance(execution, execution.turn(self._turns.clock.now()))
+        elif isinstance(command, RunStep) and number in execution.retries:
+            self._turns.dispatch(execution, command)
+            self._turns.advance(execution, Effects())
+
+    def mail(self, messages: Iterable[Message]) -> None:
+        """Messages as read from the inbox, in order; those already read are skipped."""
+        by_instance: dict[UUID, list[Message]] = {}
+        for message in messages:
+            by_instance.setdefault(message.instance, []).append(message)
+        for key, batch in by_instance.items():
+            execution = self._turns.memory.executions.get(key)
+            new = [message for message in batch if execution and message.number > execution.read_mail]
+            if execution is not None and new:
+                with self._turns.guarded(execution):
+                    self._read_new(execution, new)
+
+    def _read_new(self, execution: Execution, new: list[Message]) -> None:
+        execution.read_mail = new[-1].number
+        if execution.ended:
+            execution.leftovers += new
+            if not execution.releasing:
+                self._turns.write_end(execution)
+            return
+        now = self._turns.clock.now()
+        self.read(execution, new, now)
+        self._turns.advance(execution, Effects() if execution.ended else execution.turn(now))
+
+    def read(self, execution: Execution, messages: Iterable[Message], now: int) -> None:
+        """Move messages into the history, in order, each one once per sender's id."""
+        for message in messages:
+            execution.consumed.append(message.number)
+            if message.message in execution.seen:
+                continue
+            execution.seen.add(message.message)
+            if execution.ended or execution.replay.finished:
+                execution.leftovers.append(message)
+            elif message.kind == "terminate":
+                self._turns.terminate(execution, message)
+            else:
+                execution.receive(message, now)
+
+
+def _step_ended(job: Job, outcome: Succeeded | Errored, node: str) -> events.StepEnded:
+    return events.StepEnded(
+        command=job.key.command,
+        step=job.step.name,
+        attempt=job.attempt,
+        node=node,
+        started_at=outcome.started_at,
+        ended_at=outcome.ended_at,
+        result=events.raw(outcome.result) if isinstance(outcome, Succeeded) else None,
+        error=events.raw(outcome.error) if isinstance(outcome, Errored) else None,
+    )

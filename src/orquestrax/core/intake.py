@@ -1,0 +1,110 @@
+"""How instances come into this node's memory: started here, or claimed and rebuilt from their history."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+from uuid import UUID
+
+from orquestrax.base.codec import encode_error
+from orquestrax.base.errors import OrquestraxError
+from orquestrax.core.endings import blocked, unrun
+from orquestrax.core.execution import Execution
+from orquestrax.core.happenings import Happenings
+from orquestrax.core.turns import Turns
+from orquestrax.define.workflow import Workflow
+from orquestrax.model import events
+from orquestrax.model.rows import History, InstanceRow, NewInstance, Verdict, Write
+from orquestrax.replay.instance import Identity, Replay
+
+log = logging.getLogger(__name__)
+ORDERS: Final = ("cancel", "terminate")
+
+
+class Intake:
+    """Called from plain callbacks: by the client of this process and by the claimer."""
+
+    def __init__(self, turns: Turns, happenings: Happenings, workflows: Mapping[str, Workflow[..., Any]]) -> None:
+        self._turns, self._happenings, self._workflows = turns, happenings, workflows
+
+    def start(self, new: NewInstance, told: Callable[[Verdict], None]) -> None:
+        """The local-first start: the instance is inserted as mine and running, together with its first turn."""
+        now = self._turns.clock.now()
+        try:
+            execution = self._execution(new.key, new.id, self._workflows[new.definition], now, new.input)
+            self._turns.memory.executions[new.key] = execution
+            execution.replay.start()
+            self._turns.advance(execution, execution.turn(now), start=new, told=told)
+        except Exception:
+            log.exception("the start of %s failed here", new.id)
+            self._turns.memory.executions.pop(new.key, None)
+            told(Verdict.FAULT)
+
+    def adopt(self, row: InstanceRow, history: History) -> None:
+        """A claimed instance: rebuild it from its history and go on, or end it by an order that runs no code."""
+        if row.key in self._turns.memory.executions:
+            return
+        orders = {message.kind for message in history.messages} & set(ORDERS)
+        if "terminate" in orders or ("cancel" in orders and row.never_started):
+            self._end_unrun(row, history, events.TERMINATED if "terminate" in orders else events.CANCELLED)
+            return
+        workflow = self._workflows.get(row.definition)
+        try:
+            if workflow is None:
+                raise OrquestraxError(f"no code for the definition {row.definition!r} is here")
+            execution = self._execution(row.key, row.id, workflow, row.started_at, row.input.encode())
+            execution.status, execution.read_mail = row.status, row.mail
+            execution.restore(history.events)
+        except (OrquestraxError, ValueError, TypeError) as error:
+            self._refused(row, history, error)
+            return
+        execution.read_mail = max(row.mail, *(message.number for message in history.messages), 0)
+        with self._turns.guarded(execution):
+            self._resume(execution, row, history)
+
+    def _resume(self, execution: Execution, row: InstanceRow, history: History) -> None:
+        """After the replay: attach to what runs, start what does not, read the mail."""
+        self._turns.memory.executions[row.key] = execution
+        now = self._turns.clock.now()
+        if row.lost_owner is not None:
+            taken = events.TakenOver(dead=str(row.lost_owner), node=self._turns.node)
+            execution.happened(events.TAKEN_OVER, taken, now)
+        self._happenings.read(execution, history.messages, now)
+        effects = execution.turn(now)
+        effects.act = [c for c in execution.replay.open.values() if c.number not in history.queued]
+        self._turns.advance(execution, effects)
+
+    def _execution(self, key: UUID, id_: str, workflow: Workflow[..., Any], started_at: int, arguments: bytes) -> Execution:
+        identity = Identity(id=id_, key=key, definition=workflow.name, version=workflow.version, started_at=started_at)
+        replay = Replay(
+            identity,
+            workflow.main(arguments),
+            encode_result=workflow.signature.result.encode,
+            encode_error=encode_error,
+        )
+        return Execution(key=key, id=id_, workflow=workflow, replay=replay, node=self._turns.node, last_at=started_at)
+
+    def _end_unrun(self, row: InstanceRow, history: History, type_: str) -> None:
+        """End an instance without running its code: terminated, or cancelled before it ever ran."""
+        now, done = self._turns.clock.now(), self._unrun_done(row)
+        self._turns.journal.submit(unrun(row, history, type_, node=self._turns.node, now=now, done=done))
+
+    def _refused(self, row: InstanceRow, history: History, error: Exception) -> None:
+        """The code here does not fit the history: the instance is parked as blocked, with both sides."""
+        if any(message.kind == "cancel" for message in history.messages):
+            self._end_unrun(row, history, events.CANCELLED)
+            return
+        log.warning("instance %s is blocked: %s", row.id, error)
+        workflow = self._workflows.get(row.definition)
+        digest = workflow.digest if workflow is not None else ""
+        self._turns.journal.submit(blocked(row, history, error, digest=digest, done=self._unrun_done(row)))
+
+    def _unrun_done(self, row: InstanceRow) -> Callable[[Write, Verdict], None]:
+        """New mail, or any other reason: look at the row again."""
+
+        def done(_write: Write, verdict: Verdict) -> None:
+            tell = self._turns.on_changed if verdict is Verdict.COMMITTED else self._turns.on_evicted
+            tell(row.key)
+
+        return done

@@ -1,0 +1,237 @@
+"""One turn's way to the journal, what follows its commit, and how instances leave this node's memory.
+
+Workflow code may run ahead of a commit, because it is pure; effects wait for it. After the verdict LOST or FAULT the
+instance leaves this memory, and whoever owns it rebuilds it from its history.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Final
+from uuid import UUID
+
+import msgspec
+
+from orquestrax.base import faultpoint
+from orquestrax.base.clock import DatabaseClock
+from orquestrax.core.dispatcher import Dispatcher
+from orquestrax.core.endings import block_of, ended
+from orquestrax.core.execution import Effects, Execution
+from orquestrax.core.journal import Journal
+from orquestrax.core.memory import Ending, Memory
+from orquestrax.core.timers import Timers
+from orquestrax.model.commands import RunStep, StartTimer
+from orquestrax.model.jobs import BodyKey, Job
+from orquestrax.model.rows import Message, NewInstance, Verdict, Write
+
+log = logging.getLogger(__name__)
+HISTORY_LIMIT: Final = 200_000  # events
+
+
+class Turns:
+    """Everything between an applied event and its effects.
+
+    on_changed(key)  after a commit that others may want to see
+    on_evicted(key)  a row that is still mine, or may be, is not in memory
+    on_mail()        there is mail that has not been read
+    """
+
+    def __init__(
+        self,
+        *,
+        node: str,
+        memory: Memory,
+        clock: DatabaseClock,
+        journal: Journal,
+        dispatcher: Dispatcher,
+        timers: Timers,
+        park_after: float,
+        on_changed: Callable[[UUID], None],
+        on_mail: Callable[[], None],
+        on_evicted: Callable[[UUID], None],
+    ) -> None:
+        self.node, self.memory, self.clock, self.journal = node, memory, clock, journal
+        self.park_after = int(park_after * 1_000_000)
+        self.history_limit = HISTORY_LIMIT
+        self.on_changed, self.on_mail, self.on_evicted = on_changed, on_mail, on_evicted
+        self._dispatcher, self._timers = dispatcher, timers
+
+    @contextmanager
+    def guarded(self, execution: Execution) -> Iterator[None]:
+        """A fault of the engine itself in one turn stops that instance, visibly, and no other."""
+        try:
+            yield
+        except Exception as error:
+            log.exception("instance %s cannot go on here", execution.id)
+            self.block(execution, error)
+
+    def advance(
+        self,
+        execution: Execution,
+        effects: Effects,
+        *,
+        start: NewInstance | None = None,
+        told: Callable[[Verdict], None] | None = None,
+    ) -> None:
+        """Hand events and outcome of a turn to the journal together; act on its commands after the commit."""
+        if execution.ended or execution.finish is not None:
+            execution.ended = True
+            self.write_end(execution, effects, start=start, told=told)
+            return
+        if execution.seq >= self.history_limit:
+            self._stop_at_limit(execution)
+            self.write_end(execution, effects, start=start, told=told)
+            return
+        change = execution.change(self.clock.now(), self.park_after)
+        if not (execution.pending or execution.consumed or change or start):
+            self.act(execution, effects)
+            return
+
+        def done(write: Write, verdict: Verdict) -> None:
+            if told is not None:
+                told(verdict)
+            self._settled(execution, write, verdict, effects)
+
+        if change is not None:
+            execution.wrote(change)
+        self.journal.submit(execution.write(change, done, start=start))
+
+    def _settled(self, execution: Execution, write: Write, verdict: Verdict, effects: Effects) -> None:
+        if execution.evicted:
+            return
+        if verdict is not Verdict.COMMITTED:
+            self.drop(execution, verdict)
+            return
+        faultpoint.reach("orchestrator.before_act")
+        self.on_changed(execution.key)
+        if write.parked:
+            self.forget(execution)
+            return
+        if write.change is not None and write.change.release:
+            execution.releasing = False
+            effects = Effects(list(execution.replay.open.values()), effects.stop)
+            self.on_mail()
+        self.act(execution, effects)
+        faultpoint.reach("orchestrator.after_act")
+
+    def act(self, execution: Execution, effects: Effects) -> None:
+        """Effects, after the commit of what asked for them; code that ran ahead may have changed its mind."""
+        for step in effects.stop:
+            self._dispatcher.cancel(execution.key, step.number, step.step.options.executor)
+        if execution.ended or execution.releasing:
+            return
+        still_open = execution.replay.open
+        for command in effects.act:
+            if command.number not in still_open:
+                continue
+            if isinstance(command, StartTimer):
+                self._timers.arm(command.due, execution.key, command.number)
+            elif isinstance(command, RunStep):
+                self._start_or_retry(execution, command)
+
+    def _start_or_retry(self, execution: Execution, command: RunStep) -> None:
+        retry = execution.retries.get(command.number)
+        if retry is None:
+            self.dispatch(execution, command)
+        else:
+            self._timers.arm(retry.due, execution.key, command.number)
+
+    def dispatch(self, execution: Execution, command: RunStep) -> None:
+        retry = execution.retries.pop(command.number, None)
+        self._dispatcher.dispatch(
+            Job(
+                key=BodyKey(execution.key, command.number),
+                instance_id=execution.id,
+                definition=execution.workflow.name,
+                attempt=retry.attempt if retry else 1,
+                step=command.step,
+                arguments=command.arguments,
+                asked_at=command.asked_at,
+                first_at=retry.first_at if retry else None,
+            )
+        )
+
+    def write_end(
+        self,
+        execution: Execution,
+        effects: Effects | None = None,
+        *,
+        start: NewInstance | None = None,
+        told: Callable[[Verdict], None] | None = None,
+    ) -> None:
+        """Write the terminal event; if new mail came before it, write it again with that listed as unhandled."""
+
+        def done(write: Write, verdict: Verdict) -> None:
+            if told is not None:
+                told(verdict)
+            execution.releasing = False
+            if verdict is Verdict.COMMITTED:
+                self._ended(execution, write, effects or Effects())
+            elif verdict is Verdict.MAIL:
+                execution.take_back(write)
+                if execution.read_mail > write.read_mail:
+                    self.write_end(execution, effects)
+                else:
+                    self.on_mail()
+            else:
+                self.drop(execution, verdict)
+
+        execution.releasing = True
+        self.journal.submit(ended(execution, self.clock.now(), done, start=start))
+
+    def _ended(self, execution: Execution, write: Write, effects: Effects) -> None:
+        for step in effects.stop:
+            self._dispatcher.cancel(execution.key, step.number, step.step.options.executor)
+        change = write.change
+        assert change is not None
+        self.forget(execution, (change.status, change.result, change.error))
+        self.on_changed(execution.key)
+
+    def drop(self, execution: Execution, verdict: Verdict) -> None:
+        """Not mine any more, or refused by the database: out of memory; bodies of what is lost are told to stop."""
+        if verdict is Verdict.LOST:
+            self.stop_bodies(execution)
+            self._dispatcher.forget(execution.key)
+        if not execution.evicted and verdict is not Verdict.TAKEN:
+            log.warning("instance %s leaves this node's memory: %s", execution.id, verdict.value)
+            self.on_evicted(execution.key)
+        self.forget(execution)
+
+    def forget(self, execution: Execution, ending: Ending = None) -> None:
+        """Out of memory; `ending` says how it ended, None that it goes on elsewhere or later."""
+        execution.evicted = True
+        self.memory.remove(execution.key, ending)
+        execution.replay.close()
+
+    def block(self, execution: Execution, error: Exception) -> None:
+        """Park an instance as blocked whose turn failed here; nothing of that turn is written."""
+        self.stop_bodies(execution)
+        self._dispatcher.forget(execution.key)
+        self.forget(execution)
+        self.journal.submit(
+            Write(
+                key=execution.key,
+                read_mail=execution.read_mail,
+                done=lambda _write, _verdict: self.on_evicted(execution.key),
+                change=block_of(error, digest=execution.workflow.digest),
+            )
+        )
+
+    def stop_bodies(self, execution: Execution) -> None:
+        for command in list(execution.replay.open.values()):
+            if isinstance(command, RunStep):
+                self._dispatcher.cancel(execution.key, command.number, command.step.options.executor)
+
+    def terminate(self, execution: Execution, order: Message) -> None:
+        """No code runs any more: bodies are told to stop, what is left is the terminal event."""
+        self.stop_bodies(execution)
+        execution.terminate(order)
+
+    def _stop_at_limit(self, execution: Execution) -> None:
+        """A history that grows without end would one day be too long to replay: the instance is terminated."""
+        reason = f"its history has reached the limit of {self.history_limit:,} events"
+        payload = msgspec.json.encode(reason).decode()
+        order = Message(instance=execution.key, number=0, kind="terminate", name="", message="", payload=payload)
+        self.terminate(execution, order)
