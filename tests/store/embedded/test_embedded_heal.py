@@ -58,13 +58,14 @@ def crash(data: Path) -> int:
 
 
 @pytest.fixture
-def stranger(data: Path) -> Iterator[subprocess.Popen[bytes]]:
-    """Another program of the server's user."""
-    options = choose_account(data).spawn_options()
-    process = subprocess.Popen(["sleep", "600"], **options)
-    yield process
-    process.kill()
-    process.wait()
+def strangers(data: Path) -> Iterator[list[subprocess.Popen[bytes]]]:
+    """Two other programs of the server's user, which even look around in its directory."""
+    options = choose_account(data).spawn_options() | {"cwd": data}
+    processes = [subprocess.Popen(["sleep", "600"], **options) for _ in range(2)]
+    yield processes
+    for process in processes:
+        process.kill()
+        process.wait()
 
 
 async def test_a_killed_server_is_started_again_with_what_it_acknowledged(
@@ -86,15 +87,15 @@ def claim(data: Path, pid: int) -> None:
 
 
 async def test_a_pid_that_now_belongs_to_another_program(
-    start: Callable, data: Path, stranger: subprocess.Popen[bytes]
+    start: Callable, data: Path, strangers: list[subprocess.Popen[bytes]]
 ) -> None:
     server = start()
     crash(data)
-    claim(data, stranger.pid)
-    Path(server.host, f".s.PGSQL.{PORT}.lock").write_text(f"{stranger.pid}\n{data}\n")
+    claim(data, strangers[0].pid)
+    Path(server.host, f".s.PGSQL.{PORT}.lock").write_text(f"{strangers[1].pid}\n{data}\n")
     start()
     assert await query(server.dsn, "select 1") == 1
-    assert stranger.poll() is None
+    assert [process.poll() for process in strangers] == [None, None]
 
 
 async def test_a_pid_that_now_belongs_to_the_server_of_another_home(

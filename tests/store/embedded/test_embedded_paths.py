@@ -97,6 +97,7 @@ def test_a_directory_that_somebody_else_may_have_made_is_refused(fault: str, pla
             path.symlink_to(place)
         case "a file":
             path.touch(0o600)
+            layout.account.own(path)
     try:
         with pytest.raises(EmbeddedServerError, match="with mode 0700: remove it"):
             make_socket_dir(layout)

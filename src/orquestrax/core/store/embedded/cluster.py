@@ -109,8 +109,8 @@ def _check_version(layout: Layout, binaries: Binaries) -> None:
     raise EmbeddedServerError(
         f"the data directory {layout.data} was made by PostgreSQL {made_by}, but {binaries.bindir} is "
         f"{binaries.version}: to upgrade, set ORQUESTRAX_PG_BINDIR to "
-        f"{old or f'a directory of PostgreSQL {made_by} binaries'}, dump the databases with pg_dump while "
-        "something runs, stop it, move the data directory aside, unset the variable, and restore the dumps"
+        f"{old or f'a directory of PostgreSQL {made_by} binaries'}, start once more and dump the databases "
+        "with pg_dump, stop, move the data directory aside, unset the variable, start and restore the dumps"
     )
 
 

@@ -26,6 +26,8 @@ BOOT = (
     "import sys, types; package = types.ModuleType('embedded'); package.__path__ = [sys.argv[1]]; "
     "sys.modules['embedded'] = package; from embedded.watchdog import main; main(sys.argv[2])"
 )
+# What a shell starts in the background gets no standard input unless that comes by another descriptor.
+SPAWN = "trap '' HUP INT TERM; exec 3<&0; exec \"$@\" <&3 3<&- &"
 
 
 class Reference:
@@ -91,7 +93,7 @@ class Reference:
             package = str(Path(__file__).parent)
             watchdog = [_interpreter(), "-ISc", BOOT, package, str(self._layout.cluster)]
             subprocess.run(  # noqa: S603
-                ["/bin/sh", "-c", 'exec 3<&0; exec "$@" <&3 3<&- &', "sh", *watchdog],
+                ["/bin/sh", "-c", SPAWN, "sh", *watchdog],
                 stdin=reader,
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.DEVNULL,

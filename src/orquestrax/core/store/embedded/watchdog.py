@@ -5,7 +5,8 @@ the process ends, also by `kill -9`. The end of the pipe wakes the watchdog; the
 it gets that for itself, while it holds the start lock, nobody is left.
 
 It runs alone (see `BOOT` in reference.py), so it and its neighbours here import the standard library only. It
-has a session of its own, so Ctrl-C in the user's terminal does not reach it.
+has a session of its own and ignores polite signals: what ends a terminal or a whole service ends the users
+first, and the watchdog has yet to see to the server.
 """
 
 from __future__ import annotations

@@ -20,7 +20,7 @@ UNKNOWN_DATABASE = "3D000"
 NOT_NOW = frozenset({"57P01", "57P02", "57P03"})  # it starts, stops, or starts its servers anew after a crash
 
 
-class Refused(Exception):  # noqa: N818 - an answer, for the launcher to act upon
+class Refused(Exception):
     """The server lives, and answered with an error."""
 
     def __init__(self, fields: dict[str, str]) -> None:
