@@ -15,7 +15,16 @@ from orquestrax.web.views.detail import Detail, detail
 from orquestrax.web.views.listing import Filters, keys_in_motion, rows_of
 
 Looks = dict[Any, tuple[int, Fragments]]
-DETAIL_PARTS: Final = ("state", "failure", "waits", "timeline", "outcome", "source", "earlier")
+DETAIL_PARTS: Final = (
+    "state",
+    "failure",
+    "waits",
+    "timeline",
+    "outcome",
+    "source",
+    "earlier",
+    "signal-names",
+)
 
 
 @dataclass(frozen=True, slots=True)

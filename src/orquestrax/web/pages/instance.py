@@ -62,10 +62,19 @@ async def _send(run: Run[Any], action: str, fields: dict[str, str]) -> None:
     match action:
         case "signal":
             text = fields.get("value", "").strip()
-            await run.signal(fields.get("name", "").strip(), ANY.decode(text) if text else None)
+            name = fields.get("name", "").strip() or await _awaited(run)
+            await run.signal(name, ANY.decode(text) if text else None)
         case "cancel":
             await run.cancel(fields.get("reason", "").strip())
         case "terminate":
             await run.terminate(fields.get("reason", "").strip())
         case _:
             raise InvalidInput(f"there is no action {action!r}")
+
+
+async def _awaited(run: Run[Any]) -> str:
+    """The name of the one signal that the instance waits for."""
+    names = {wait["name"] for wait in (await run.status()).waits if wait["kind"] == "signal"}
+    if len(names) != 1:
+        raise InvalidInput("give the name of the signal: the instance does not wait for just one")
+    return str(names.pop())

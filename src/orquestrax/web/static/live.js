@@ -260,6 +260,7 @@ function show(page, address, push, restore) {
   morph(document.body, page.body, true);
   changed.clear();
   if (elsewhere) byId("main").focus({ preventScroll: true });
+  document.querySelector("main [aria-invalid]")?.focus();
   const anchor = location.hash && byId(decodeURIComponent(location.hash.slice(1)));
   if (anchor) anchor.scrollIntoView();
   else if (elsewhere || restore !== null) scrollTo(0, restore ?? 0);

@@ -47,11 +47,13 @@ def elapsed(us: int) -> str:
 
 
 def tick_label(us: int) -> str:
-    """A place on a time axis: `0`, `500 ms`, `2 s`, `1 min 30 s`, `3 h`, without parts that are zero."""
+    """A place on a time axis: `0`, `500 ms`, `1.5 s`, `1 min 30 s`, `3 h`, without parts that are zero."""
     if us == 0:
         return "0"
     if us < SECOND:
         return f"{us // 1000} ms"
+    if us % SECOND and us < MINUTE:
+        return f"{us / SECOND:g} s"
     parts = ((DAY, "d"), (HOUR, "h"), (MINUTE, "min"), (SECOND, "s"))
     words = []
     for unit, word in parts:

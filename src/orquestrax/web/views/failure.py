@@ -69,10 +69,18 @@ def _causes(error: dict[str, Any]) -> list[Cause]:
     rest: Any = error
     while isinstance(rest, dict) and rest:
         cause = Cause(str(rest.get("type", "")), str(rest.get("message", "")), str(rest.get("traceback", "")))
-        if not chain or (cause.kind, cause.message) != (chain[-1].kind, chain[-1].message):
-            chain.append(cause)
         rest = rest.get("cause")
+        if not _only_carries(cause, rest):
+            chain.append(cause)
     return chain
+
+
+def _only_carries(cause: Cause, inner: Any) -> bool:
+    """Whether an error says no more than the one it was raised from: a step's failure around its exception."""
+    if not isinstance(inner, dict):
+        return False
+    kind, message = str(inner.get("type", "")), str(inner.get("message", ""))
+    return cause.message in (message, f"{kind}: {message}") and cause.kind in (kind, "StepFailed")
 
 
 def _tells_of(causes: Sequence[Cause], error: bytes) -> bool:
