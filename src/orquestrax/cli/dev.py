@@ -46,16 +46,18 @@ def dev(
 
     settings = settings_of(database=database, namespace=namespace, host=host, port=port)
     require_token(settings)
-    listening = bind(settings.host, settings.port)
-    announce(settings)
-    if settings.database is not None:
-        _see_to_schema(settings, yes=yes)
-    flags = {"database": database, "namespace": namespace, "host": host, "port": port}
-    supervisor = Supervisor(modules or [], settings, flags, listening)
-    try:
-        raise typer.Exit(run_until_signal(supervisor.run))
-    except Interrupted:
-        say("stopped: what ran goes on at the next start")
+    with bind(settings.host, settings.port) as listening:
+        announce(settings)
+        if settings.database is not None:
+            _see_to_schema(settings, yes=yes)
+        flags = {"database": database, "namespace": namespace, "host": host, "port": port}
+        supervisor = Supervisor(modules or [], settings, flags, listening)
+        try:
+            status = run_until_signal(supervisor.run)
+        except Interrupted:
+            say("stopped: what ran goes on at the next start")
+            return
+    raise typer.Exit(status)
 
 
 def _see_to_schema(settings: Settings, *, yes: bool) -> None:

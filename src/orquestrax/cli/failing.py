@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 import traceback
 from collections.abc import Sequence
@@ -90,7 +91,7 @@ def _of_postgres(error: Exception) -> bool:
 def _usage(error: Any) -> str:
     text = _line(error.format_message()).rstrip(".")
     context = getattr(error, "ctx", None)
-    text = text[:1].lower() + text[1:]
+    text = re.sub(r"^\w|(?<=: )[A-Z](?=[a-z])", lambda first: first[0].lower(), text)
     return f"{text}; see `{context.command_path} --help`" if context is not None else text
 
 

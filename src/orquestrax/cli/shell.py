@@ -95,7 +95,7 @@ class Prompt(code.InteractiveConsole):
             raise _Leave(stop.code) from None
 
 
-class _Leave(Exception):  # noqa: N818 - it carries an exit through a future
+class _Leave(Exception):
     def __init__(self, status: Any) -> None:
         super().__init__(status)
         self.status = status

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import nullcontext
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
@@ -50,17 +51,16 @@ def start(
 
     chosen = _roles(roles)
     settings = settings_of(database=database, namespace=namespace, host=host, port=port)
-    listening = None
     if "web" in chosen:
         require_token(settings)
-        listening = bind(settings.host, settings.port)
     workflows = _workflows(modules or [], chosen)
-    log_to_stderr()
-    announce(settings)
-    try:
-        run_until_signal(lambda: _serve(settings, workflows, chosen, listening))
-    except Interrupted:
-        say("stopped")
+    with bind(settings.host, settings.port) if "web" in chosen else nullcontext() as listening:
+        announce(settings)
+        log_to_stderr()
+        try:
+            run_until_signal(lambda: _serve(settings, workflows, chosen, listening))
+        except Interrupted:
+            say("stopped")
 
 
 def _roles(given: str) -> list[str]:

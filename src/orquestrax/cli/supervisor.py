@@ -154,7 +154,6 @@ class Supervisor:
         for child in (self._candidate, self._current):
             if child is not None:
                 await child.stop()
-        self._listening.close()
         with suppress(Exception, asyncio.CancelledError):
             started = await server
             if started is not None:
