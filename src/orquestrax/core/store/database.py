@@ -21,8 +21,9 @@ from orquestrax.core.store.statements import quoted_schema, statement
 T = TypeVar("T")
 POSTGRES_EPOCH: Final = 946_684_800_000_000  # 2000-01-01 in microseconds since 1970
 MINIMUM_VERSION: Final = 150_000
+# InternalClientError is what asyncpg raises on a connection to which the server has said FATAL meanwhile.
 CONNECTION_LOST: Final = (OSError, asyncpg.InterfaceError, asyncpg.PostgresConnectionError, asyncpg.AdminShutdownError,
-                          asyncpg.CrashShutdownError, asyncpg.CannotConnectNowError)  # fmt: skip
+                          asyncpg.CrashShutdownError, asyncpg.CannotConnectNowError, asyncpg.InternalClientError)  # fmt: skip
 
 
 def visible(dsn: str) -> str:
