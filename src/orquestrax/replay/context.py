@@ -91,7 +91,7 @@ def uuid4() -> UUID:
 def receive(name: str, type: type[T]) -> Coroutine[Any, Any, T]: ...
 @overload
 def receive(name: str, type: _Form = ...) -> Coroutine[Any, Any, Any]: ...
-def receive(name: str, type: Any = Any) -> Coroutine[Any, Any, Any]:  # noqa: A002 - it reads as what it is
+def receive(name: str, type: Any = Any) -> Coroutine[Any, Any, Any]:
     """Wait for the next signal of this name and return its payload as `type`.
 
     Signals of one name are kept in their order until they are received. A payload that does not fit raises

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from sys import intern
 from typing import Any
 from zlib import crc32
@@ -47,8 +48,8 @@ class Machine:
         self._handed_out = 0
 
     def _number(self, kind: str, name: str) -> int:
-        label = intern(f"{kind} {name}")
-        self.trail = crc32(f"{label}\n".encode(), self.trail)
+        label, line = _label(kind, name)
+        self.trail = crc32(line, self.trail)
         self.labels.append(label)
         self.issued += 1
         return self.issued
@@ -112,7 +113,8 @@ class Machine:
         """Asked and still open (or the end), and abandoned, since the last time, each in order."""
         open_ = self.open
         asked = [each for each in self._asked if each.number in open_ or isinstance(each, Finish)]
-        abandoned = sorted(self._abandoned, key=_number_of)
+        abandoned = self._abandoned
+        abandoned.sort(key=_number_of)
         self._asked, self._abandoned, self._handed_out = [], [], self.issued
         return asked, abandoned
 
@@ -122,6 +124,13 @@ class Machine:
         self.targets.clear()
         self._asked.clear()
         self._abandoned.clear()
+
+
+@lru_cache(maxsize=4096)
+def _label(kind: str, name: str) -> tuple[str, bytes]:
+    """A label, shared by all that have it, and what it adds to the trail."""
+    label = intern(f"{kind} {name}")
+    return label, f"{label}\n".encode()
 
 
 def _number_of(command: Command) -> int:
