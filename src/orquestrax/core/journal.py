@@ -24,7 +24,7 @@ import asyncpg
 
 from orquestrax.base.errors import Fenced, OrquestraxError
 from orquestrax.core.store.batch import BatchWriter, Miscount
-from orquestrax.core.store.database import Address, connect, within
+from orquestrax.core.store.database import CONNECTION_LOST, Address, connect, within
 from orquestrax.core.store.fence import Fence, RolledBack, commit
 from orquestrax.core.store.statements import quoted_schema, statement
 from orquestrax.model.rows import Verdict, Write
@@ -181,7 +181,7 @@ class Lane:
         try:
             tag = await within(connection, connection.execute("rollback"), self.address.deadline)
             return bool(tag == "ROLLBACK")
-        except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
+        except (*CONNECTION_LOST, asyncpg.PostgresError):
             return False
 
     async def _halve(self, batch: list[Write], error: Exception) -> None:

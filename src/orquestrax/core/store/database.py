@@ -76,7 +76,7 @@ async def connect(address: Address, *, name: str = "orquestrax") -> asyncpg.Conn
                 address.dsn, timeout=address.deadline, server_settings={"application_name": name}
             )
             await prepare(connection)
-    except (OSError, ValueError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+    except (*CONNECTION_LOST, ValueError, TimeoutError, asyncpg.PostgresError) as error:
         raise explain(address.dsn, error) from error
     return connection
 
