@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import os
 import platform
@@ -14,10 +13,10 @@ from typing import Any
 
 import asyncpg
 import uvloop
+
 from bench.cold import cold_and_warm
 from bench.measure import Cost, measured
 from bench.workloads import ALL, fan_out, noop, one_step, run_many, run_one, ten_steps
-
 from orquestrax.core.store.embedded import start_embedded
 from orquestrax.node import Node
 from orquestrax.settings import Settings
@@ -47,7 +46,10 @@ async def _round(client: Any, dsn: str) -> dict[str, dict[str, float]]:
             seconds = await run_one(client, fan_out, width)
         results[f"W3 {width} parallel steps"] = {"seconds": round(seconds, 4), **_per(cost, 1, width)}
     times = sorted([await run_one(client, noop) for _ in range(500)])
-    results["W4 one no-op, idle"] = {"p50_ms": round(times[250] * 1e3, 3), "p99_ms": round(times[495] * 1e3, 3)}
+    results["W4 one no-op, idle"] = {
+        "p50_ms": round(times[250] * 1e3, 3),
+        "p99_ms": round(times[495] * 1e3, 3),
+    }
     return results
 
 
@@ -98,7 +100,11 @@ def main() -> None:
     for name, figures in table.items():
         for figure, (low, middle, high) in figures.items():
             print(f"{name:44} {figure:12} {low:10g} {middle:10g} {high:10g}")
-    print(json.dumps({"python": platform.python_version(), "postgresql": server, "rounds": rounds, "results": table}))
+    print(
+        json.dumps(
+            {"python": platform.python_version(), "postgresql": server, "rounds": rounds, "results": table}
+        )
+    )
 
 
 if __name__ == "__main__":

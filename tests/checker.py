@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 from typing import Any
 
 from orquestrax.base.codec import encode_error
@@ -23,11 +24,13 @@ async def check_instance(client: Client, workflow: Workflow[..., Any], id_: str)
     stored = await client.store.events(view.key, limit=1_000_000)
     history = [Event(e.seq, e.type, e.at, e.issued, e.trail, e.data) for e in stored]
     assert [event.seq for event in history] == list(range(1, len(history) + 1)), "I3: gapless"
-    assert all(a.at <= b.at for a, b in zip(history, history[1:], strict=False)), "I3: time never goes back"
+    assert all(a.at <= b.at for a, b in itertools.pairwise(history)), "I3: time never goes back"
     terminal = [event for event in history if event.type in events.TERMINAL]
     assert [event.seq for event in terminal] == [len(history)], "I6: one terminal event, the last"
     assert terminal[0].type == view.status, "I6: the row agrees"
-    finals = [events.decode(e).command for e in history if e.type in (events.STEP_COMPLETED, events.STEP_FAILED)]
+    finals = [
+        events.decode(e).command for e in history if e.type in (events.STEP_COMPLETED, events.STEP_FAILED)
+    ]
     assert len(finals) == len(set(finals)), "I7: one final result per step"
     assert await client.store.inbox(view.key) == [], "no message is left behind"
     if view.status != "terminated" and view.started_at is not None:

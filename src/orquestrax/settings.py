@@ -1,12 +1,13 @@
 """Settings: from flags, `ORQUESTRAX_*` variables, `orquestrax.toml`, defaults, in this order.
 
-    database   ORQUESTRAX_DATABASE_URL   database = "postgresql://…"      else DATABASE_URL if it is PostgreSQL, else embedded
-    namespace  ORQUESTRAX_NAMESPACE      namespace = "orquestrax"         the schema
-    home       ORQUESTRAX_HOME           home = "~/.local/share/orquestrax"
-    host       ORQUESTRAX_HOST           host = "127.0.0.1"
-    port       ORQUESTRAX_PORT           port = 4000
-    token      ORQUESTRAX_TOKEN          (never in the file)
-    deadline   ORQUESTRAX_DEADLINE       deadline = 10.0                  seconds that a database call may take
+database   ORQUESTRAX_DATABASE_URL   database = "postgresql://…"
+           else DATABASE_URL if it is PostgreSQL, else the embedded server
+namespace  ORQUESTRAX_NAMESPACE      namespace = "orquestrax"         the schema
+home       ORQUESTRAX_HOME           home = "~/.local/share/orquestrax"
+host       ORQUESTRAX_HOST           host = "127.0.0.1"
+port       ORQUESTRAX_PORT           port = 4000
+token      ORQUESTRAX_TOKEN          (never in the file)
+deadline   ORQUESTRAX_DEADLINE       deadline = 10.0                  seconds that a database call may take
 """
 
 from __future__ import annotations
@@ -99,7 +100,9 @@ def _read_file(path: Path) -> dict[str, Any]:
         raise SettingsError(f"{path} cannot be read: {error}") from error
     unknown = sorted(set(stored) - set(KEYS))
     if unknown:
-        raise SettingsError(f"{path} has an unknown setting {unknown[0]!r}: the settings are {', '.join(KEYS[:5])}, deadline")
+        raise SettingsError(
+            f"{path} has an unknown setting {unknown[0]!r}: the settings are {', '.join(KEYS[:5])}, deadline"
+        )
     if "token" in stored:
         raise SettingsError(f"{path} holds a token: files get shared, so set ORQUESTRAX_TOKEN instead")
     return stored
@@ -118,7 +121,9 @@ def _postgres_url(url: str, source: str) -> str:
     return _OURS.sub("postgresql://", url, count=1)
 
 
-def _number(values: Mapping[str, tuple[Any, str]], key: str, default: float, *, low: float, high: float) -> float:
+def _number(
+    values: Mapping[str, tuple[Any, str]], key: str, default: float, *, low: float, high: float
+) -> float:
     value, source = values.get(key, (default, ""))
     try:
         number = float(value)
@@ -133,5 +138,7 @@ def _token(values: Mapping[str, tuple[Any, str]]) -> str | None:
     token, source = values.get("token", (None, ""))
     shortest = 32
     if token is not None and len(str(token)) < shortest:
-        raise SettingsError(f"the token from {source} has {len(str(token))} characters: it needs at least {shortest}")
+        raise SettingsError(
+            f"the token from {source} has {len(str(token))} characters: it needs at least {shortest}"
+        )
     return None if token is None else str(token)

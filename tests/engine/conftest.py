@@ -36,7 +36,9 @@ class Bench:
     def address(self) -> Address:
         return Address(dsn=self.dsn, schema=self.namespace)
 
-    async def node(self, *workflows: Workflow[..., Any], options: EngineOptions = QUICK, roles: str = "engine") -> Client:
+    async def node(
+        self, *workflows: Workflow[..., Any], options: EngineOptions = QUICK, roles: str = "engine"
+    ) -> Client:
         """Start a node that serves exactly these; without any it is a mere client."""
         settings = Settings(database=self.dsn, home=self.home, project=self.home, namespace=self.namespace)
         chosen = (roles,) if workflows else ()

@@ -169,7 +169,9 @@ async def test_a_cancelled_step_is_told_and_its_late_outcome_does_not_count(benc
 async def test_I2_the_same_start_is_one_instance_and_another_input_a_conflict(bench: Bench) -> None:
     client = await bench.node(collects)
     outsider = await bench.node()
-    runs = await asyncio.gather(*(c.start(collects, 1, id="once") for c in (client, outsider) for _ in range(10)))
+    runs = await asyncio.gather(
+        *(c.start(collects, 1, id="once") for c in (client, outsider) for _ in range(10))
+    )
     assert len({run.key for run in runs}) == 1
     with pytest.raises(ox.Conflict, match="another input"):
         await client.start(collects, 2, id="once")

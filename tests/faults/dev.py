@@ -85,7 +85,10 @@ class Dev:
 
     def kill(self) -> None:
         """`kill -9` of everything it started that runs our code: nothing gets to clean up."""
-        processes = [psutil.Process(self.process.pid), *psutil.Process(self.process.pid).children(recursive=True)]
+        processes = [
+            psutil.Process(self.process.pid),
+            *psutil.Process(self.process.pid).children(recursive=True),
+        ]
         for process in processes:
             if "python" in process.name() or "orquestrax" in process.name():
                 process.send_signal(signal.SIGKILL)

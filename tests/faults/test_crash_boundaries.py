@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import asyncpg
 import pytest
 
 from orquestrax.base import faultpoint
@@ -64,6 +64,13 @@ class Kitchen:
         node = Node(self.settings, {kitchen_sink.name: kitchen_sink}, options=OPTIONS, migrates=False)
         return node, await node.start()
 
+    async def empty(self) -> None:
+        """As after a reset, and quicker."""
+        connection = await asyncpg.connect(self.address.dsn)
+        for table in ("events", "inbox", "tasks", "instances"):
+            await connection.execute(f"delete from kitchen.{table}")
+        await connection.close()
+
     async def bury(self, node: Node) -> None:
         """What a successor on the same machine does at once; within one process nobody may probe the lock."""
         incarnation = node.incarnation
@@ -72,10 +79,10 @@ class Kitchen:
 
 
 @pytest.fixture
-async def kitchen(dsn: str, tmp_path: Path) -> AsyncIterator[Kitchen]:
+async def kitchen(dsn: str, tmp_path: Path) -> Kitchen:
     made = Kitchen(dsn, tmp_path)
     await reset(made.address)
-    yield made
+    return made
 
 
 async def _drive(client: Client) -> object:
@@ -147,7 +154,7 @@ async def test_I1_I3_I6_I7_I10_a_crash_at_every_boundary_changes_nothing(
     failures: list[str] = []
     for at in range(1, boundaries + 1):
         bodies.clear()
-        await reset(kitchen.address)
+        await kitchen.empty()
         crasher = await _run_with_crash(kitchen, at)
         try:
             await _recover(kitchen)

@@ -12,7 +12,7 @@ import pytest
 from tests.faults.dev import Dev
 
 # The shipped test workflow, with steps that leave a trace outside of the database.
-TRACED = '''
+TRACED = """
 import os
 from pathlib import Path
 
@@ -32,13 +32,15 @@ def traced(step):
 
 for name in ("validate", "pack", "book_courier", "insure", "report"):
     traced(getattr(demo, name))
-'''
+"""
 EVERY_SECOND = [pytest.param(second, marks=pytest.mark.verify) for second in (1, 2, 4, 5, 6, 7, 8)]
 
 
 @pytest.mark.timeout(180)
 @pytest.mark.parametrize("second", [3, *EVERY_SECOND])
-def test_I8_I14_killed_in_any_second_it_ends_alike_and_goes_on_within_3_s(tmp_path: Path, second: int) -> None:
+def test_I8_I14_killed_in_any_second_it_ends_alike_and_goes_on_within_3_s(
+    tmp_path: Path, second: int
+) -> None:
     (tmp_path / "traced.py").write_text(TRACED)
     dev = Dev.start(tmp_path, "traced.py")
     try:

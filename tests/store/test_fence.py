@@ -14,7 +14,7 @@ from orquestrax.core.store.batch import BatchWriter
 from orquestrax.core.store.database import Address
 from orquestrax.core.store.fence import TERMINATE_HOLDERS, Fence
 from orquestrax.core.store.nodeverbs import declare_dead
-from orquestrax.core.store.statements import quoted_schema, statement
+from orquestrax.core.store.statements import statement
 from tests.store.support import Rig, Told, blocked_backend, until
 
 
@@ -192,7 +192,7 @@ async def insert_event(rig: Rig, connection: asyncpg.Connection, fence: Fence, k
 async def claim(rig: Rig, connection: asyncpg.Connection, fence: Fence) -> None:
     """A claim that has not been committed."""
     await fence.begin(connection)
-    await fence.check(connection, quoted_schema(rig.address.schema))
+    await fence.check(connection, rig.address.schema)
     assert await connection.fetch(statement(rig.address.schema, "claim_due"), fence.number, ["d"], 1, 9)
 
 

@@ -56,7 +56,7 @@ class BlockingClient:
         workflow: Callable[[Unpack[Ts]], Coroutine[Any, Any, R]],
         /,
         *args: *Ts,
-        id: str | None = None,  # noqa: A002 - the public name
+        id: str | None = None,
         priority: int = 2,
     ) -> BlockingRun[R]:
         """Start an instance, or find the one that the same call has started before; see `Client.start`."""
@@ -67,7 +67,7 @@ class BlockingClient:
     def get(self, id: str, workflow: Callable[[Unpack[Ts]], Coroutine[Any, Any, R]]) -> BlockingRun[R]: ...
     @overload
     def get(self, id: str) -> BlockingRun[Any]: ...
-    def get(self, id: str, workflow: Any = None) -> BlockingRun[Any]:  # noqa: A002
+    def get(self, id: str, workflow: Any = None) -> BlockingRun[Any]:
         """A handle to what exists; with the workflow its result is typed. Raises NotFound."""
         return BlockingRun(self._loop.wait(self._client.get(id, workflow)), self._loop)
 

@@ -40,7 +40,9 @@ class Engine(Protocol):
 class Client:
     """Made by `ox.connect()` or `ox.node()`."""
 
-    def __init__(self, store: ClientStore, hints: Hints, *, engine: Engine | None = None, created_by: str = "python") -> None:
+    def __init__(
+        self, store: ClientStore, hints: Hints, *, engine: Engine | None = None, created_by: str = "python"
+    ) -> None:
         self.store, self.hints = store, hints
         self._engine, self._created_by = engine, created_by
         self._endings: Endings | None = None
@@ -49,8 +51,8 @@ class Client:
         self,
         workflow: Callable[[Unpack[Ts]], Coroutine[Any, Any, R]],
         /,
-        *args: Unpack[Ts],
-        id: str | None = None,  # noqa: A002 - the public name
+        *args: *Ts,
+        id: str | None = None,
         priority: int = 2,
     ) -> Run[R]:
         """Start an instance, or find the one that the same call has started before: idempotent on `id`.
@@ -62,7 +64,9 @@ class Client:
             raise InvalidInput(f"{workflow!r} is not a workflow: decorate the function with @workflow")
         declared: Workflow[Any, R] = workflow
         encoded = declared.signature.encode(args, {})
-        new = self._new(declared.name, declared.version, encoded, declared.signature.digest(encoded), id, priority)
+        new = self._new(
+            declared.name, declared.version, encoded, declared.signature.digest(encoded), id, priority
+        )
         return Run(self, await self._start(new), new.id, new.definition, decoder_of(declared))
 
     def _new(
@@ -83,7 +87,14 @@ class Client:
         )
 
     async def start_encoded(
-        self, definition: str, version: str, encoded: bytes, digest: bytes, *, id: str | None = None, priority: int = 2  # noqa: A002
+        self,
+        definition: str,
+        version: str,
+        encoded: bytes,
+        digest: bytes,
+        *,
+        id: str | None = None,
+        priority: int = 2,
     ) -> Run[Any]:
         """Store a start as pending, with an input that is encoded already; for the CLI and the API."""
         new = self._new(definition, version, encoded, digest, id, priority)
@@ -110,19 +121,29 @@ class Client:
     async def _same_or_conflict(self, new: NewInstance) -> UUID:
         there = await self.view(new.id)
         if there.definition != new.definition:
-            raise Conflict(f"the id {new.id!r} belongs to an instance of {there.definition!r}, not {new.definition!r}")
+            raise Conflict(
+                f"the id {new.id!r} belongs to an instance of {there.definition!r}, not {new.definition!r}"
+            )
         if there.digest != new.digest:
-            raise Conflict(f"the id {new.id!r} belongs to an instance of {there.definition!r} with another input")
+            raise Conflict(
+                f"the id {new.id!r} belongs to an instance of {there.definition!r} with another input"
+            )
         return there.key
 
     @overload
-    async def get(self, id: str, workflow: Callable[[Unpack[Ts]], Coroutine[Any, Any, R]]) -> Run[R]: ...  # noqa: A002
+    async def get(self, id: str, workflow: Callable[[Unpack[Ts]], Coroutine[Any, Any, R]]) -> Run[R]: ...
     @overload
-    async def get(self, id: str) -> Run[Any]: ...  # noqa: A002
-    async def get(self, id: str, workflow: Any = None) -> Run[Any]:  # noqa: A002
+    async def get(self, id: str) -> Run[Any]: ...
+    async def get(self, id: str, workflow: Any = None) -> Run[Any]:
         """A handle to what exists; with the workflow its result is typed. Raises NotFound."""
         view = await self.view(id)
         return Run(self, view.key, view.id, view.definition, decoder_of(workflow))
+
+    async def history(self, id: str) -> list[HistoryEvent]:
+        """The history of an instance. Raises NotFound."""
+        view = await self.view(id)
+        events = await self.store.events(view.key, limit=1_000_000)
+        return [*HistoryEvent.beginning(view), *map(HistoryEvent.of, events)]
 
     async def list(
         self,
@@ -137,13 +158,7 @@ class Client:
         views = await self.store.list(statuses=statuses, definition=definition, search=search, limit=limit)
         return [RunStatus.of(view) for view in views]
 
-    async def history(self, id: str) -> list[HistoryEvent]:  # noqa: A002
-        """The history of an instance. Raises NotFound."""
-        view = await self.view(id)
-        events = await self.store.events(view.key, limit=1_000_000)
-        return [*HistoryEvent.beginning(view), *map(HistoryEvent.of, events)]
-
-    async def view(self, id: str) -> InstanceView:  # noqa: A002
+    async def view(self, id: str) -> InstanceView:
         """The row of an instance. Raises NotFound."""
         view = await self.store.by_id(check_id(id))
         if view is None:

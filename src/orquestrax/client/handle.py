@@ -30,7 +30,9 @@ R = TypeVar("R")
 class Run(Generic[R]):
     """An instance, as somebody outside of it sees it. Made by `client.start` and `client.get`."""
 
-    def __init__(self, client: Client, key: UUID, id_: str, definition: str, decode: Callable[[bytes | str], Any]) -> None:
+    def __init__(
+        self, client: Client, key: UUID, id_: str, definition: str, decode: Callable[[bytes | str], Any]
+    ) -> None:
         self._client, self._decode = client, decode
         self.key, self.id, self.definition = key, id_, definition
 
@@ -74,7 +76,9 @@ class Run(Generic[R]):
 
     async def _send(self, kind: str, name: str, payload: bytes, message_id: str | None) -> None:
         message = message_id or str(uuid4())
-        await self._client.send(Order(instance=self.key, kind=kind, name=name, message=message, payload=payload))
+        await self._client.send(
+            Order(instance=self.key, kind=kind, name=name, message=message, payload=payload)
+        )
 
     def _conclude(self, ending: Ending) -> Any:
         if ending.status == "completed":
@@ -106,4 +110,3 @@ def decoder_of(workflow: Any) -> Callable[[bytes | str], Any]:
 def not_found(id_: str) -> NotFound:
     """The error for an id that nothing has."""
     return NotFound(f"there is no instance with the id {id_!r}: `orquestrax list` shows what there is")
-

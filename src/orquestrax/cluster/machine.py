@@ -95,7 +95,9 @@ def this_machine(home: Path, database: str) -> Machine:
         run.mkdir(parents=True, exist_ok=True, mode=0o700)
         home_id = _home_id(home / "home.id")
     except OSError as error:
-        raise SettingsError(f"the home {home} cannot be written ({error}): set ORQUESTRAX_HOME to a folder of yours") from error
+        raise SettingsError(
+            f"the home {home} cannot be written ({error}): set ORQUESTRAX_HOME to a folder of yours"
+        ) from error
     return Machine(socket.gethostname(), _boot_id(), home_id, run)
 
 

@@ -1,6 +1,7 @@
 """The engine: owns instances, replays them, writes what their turns change, and has their steps run.
 
-    claimer > orchestrator > intake > happenings > turns > memory, journal > endings > execution > dispatcher, timers > store
+    claimer > orchestrator > intake > happenings > turns > memory | journal > endings > execution
+    > dispatcher | timers > store
 
 orchestrator   puts the parts below together; its head has the picture
 claimer        looks for what is due and for mail, in batches

@@ -55,7 +55,9 @@ class Claimer:
         loop = asyncio.get_running_loop()
         self._reconcile_at = loop.time() + RECONCILE
         for round_, event in ((self._claim_round, self._due), (self._mail_round, self._mail)):
-            self._tasks.append(asyncio.create_task(self._repeat(round_, event), name=round_.__name__.strip("_")))
+            self._tasks.append(
+                asyncio.create_task(self._repeat(round_, event), name=round_.__name__.strip("_"))
+            )
 
     def look_for_work(self) -> None:
         """A hint: something became due."""
@@ -132,7 +134,11 @@ class Claimer:
         self._reconcile_at = asyncio.get_running_loop().time() + RECONCILE
         with self._orchestrator.memory.watching() as moved:
             rows = await self._store.owned()
-            missing = [row for row in rows if row.key not in moved and row.key not in self._orchestrator.memory.executions]
+            missing = [
+                row
+                for row in rows
+                if row.key not in moved and row.key not in self._orchestrator.memory.executions
+            ]
             await self._take(missing[: self.free])
 
     async def _take(self, rows: list[InstanceRow]) -> None:

@@ -41,10 +41,15 @@ class Runner(Protocol):
 class Dispatcher:
     """Starts, queues and cancels bodies for the orchestrator, and brings outcomes back to it."""
 
-    def __init__(self, runner: Runner, clock: DatabaseClock, on_outcome: Callable[[Job, Outcome], bool]) -> None:
+    def __init__(
+        self, runner: Runner, clock: DatabaseClock, on_outcome: Callable[[Job, Outcome], bool]
+    ) -> None:
         self._runner, self._clock = runner, clock
         self._on_outcome = on_outcome
-        self._waiting: dict[Executor, OrderedDict[BodyKey, Job]] = {"async": OrderedDict(), "thread": OrderedDict()}
+        self._waiting: dict[Executor, OrderedDict[BodyKey, Job]] = {
+            "async": OrderedDict(),
+            "thread": OrderedDict(),
+        }
         self._kept: dict[BodyKey, tuple[Job, Outcome]] = {}
 
     def dispatch(self, job: Job) -> None:

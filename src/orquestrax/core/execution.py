@@ -129,7 +129,11 @@ class Execution:
         self.happened(events.SIGNAL if message.kind == "signal" else events.CANCEL, received, now)
 
     def write(
-        self, change: RowChange | None, done: Callable[[Write, Verdict], None], *, start: NewInstance | None = None
+        self,
+        change: RowChange | None,
+        done: Callable[[Write, Verdict], None],
+        *,
+        start: NewInstance | None = None,
     ) -> Write:
         """Everything that has happened since the last write, as the next one."""
         written, consumed = self.pending, self.consumed

@@ -67,7 +67,13 @@ class Happenings:
         if execution is None or execution.ended or command is None:
             return
         started = events.StepStarted(
-            job.key.command, job.step.name, job.attempt, self._turns.node, started_at, command.file, command.line
+            job.key.command,
+            job.step.name,
+            job.attempt,
+            self._turns.node,
+            started_at,
+            command.file,
+            command.line,
         )
         execution.happened(events.STEP_STARTED, started, self._turns.clock.now())
         self._turns.advance(execution, Effects())

@@ -25,7 +25,9 @@ ORDERS: Final = ("cancel", "terminate")
 class Intake:
     """Called from plain callbacks: by the client of this process and by the claimer."""
 
-    def __init__(self, turns: Turns, happenings: Happenings, workflows: Mapping[str, Workflow[..., Any]]) -> None:
+    def __init__(
+        self, turns: Turns, happenings: Happenings, workflows: Mapping[str, Workflow[..., Any]]
+    ) -> None:
         self._turns, self._happenings, self._workflows = turns, happenings, workflows
 
     def start(self, new: NewInstance, told: Callable[[Verdict], None]) -> None:
@@ -49,19 +51,24 @@ class Intake:
         if "terminate" in orders or ("cancel" in orders and row.never_started):
             self._end_unrun(row, history, events.TERMINATED if "terminate" in orders else events.CANCELLED)
             return
-        workflow = self._workflows.get(row.definition)
         try:
-            if workflow is None:
-                raise OrquestraxError(f"no code for the definition {row.definition!r} is here")
-            execution = self._execution(row.key, row.id, workflow, row.started_at, row.input.encode())
-            execution.status, execution.read_mail = row.status, row.mail
-            execution.restore(history.events)
+            execution = self._rebuild(row, history)
         except (OrquestraxError, ValueError, TypeError) as error:
             self._refused(row, history, error)
             return
         execution.read_mail = max(row.mail, *(message.number for message in history.messages), 0)
         with self._turns.guarded(execution):
             self._resume(execution, row, history)
+
+    def _rebuild(self, row: InstanceRow, history: History) -> Execution:
+        """The instance as its history leaves it. Raises NonDeterminism, PayloadError where the code does not fit."""
+        workflow = self._workflows.get(row.definition)
+        if workflow is None:
+            raise OrquestraxError(f"no code for the definition {row.definition!r} is here")
+        execution = self._execution(row.key, row.id, workflow, row.started_at, row.input.encode())
+        execution.status = row.status
+        execution.restore(history.events)
+        return execution
 
     def _resume(self, execution: Execution, row: InstanceRow, history: History) -> None:
         """After the replay: attach to what runs, start what does not, read the mail."""
@@ -75,15 +82,21 @@ class Intake:
         effects.act = [c for c in execution.replay.open.values() if c.number not in history.queued]
         self._turns.advance(execution, effects)
 
-    def _execution(self, key: UUID, id_: str, workflow: Workflow[..., Any], started_at: int, arguments: bytes) -> Execution:
-        identity = Identity(id=id_, key=key, definition=workflow.name, version=workflow.version, started_at=started_at)
+    def _execution(
+        self, key: UUID, id_: str, workflow: Workflow[..., Any], started_at: int, arguments: bytes
+    ) -> Execution:
+        identity = Identity(
+            id=id_, key=key, definition=workflow.name, version=workflow.version, started_at=started_at
+        )
         replay = Replay(
             identity,
             workflow.main(arguments),
             encode_result=workflow.signature.result.encode,
             encode_error=encode_error,
         )
-        return Execution(key=key, id=id_, workflow=workflow, replay=replay, node=self._turns.node, last_at=started_at)
+        return Execution(
+            key=key, id=id_, workflow=workflow, replay=replay, node=self._turns.node, last_at=started_at
+        )
 
     def _end_unrun(self, row: InstanceRow, history: History, type_: str) -> None:
         """End an instance without running its code: terminated, or cancelled before it ever ran."""

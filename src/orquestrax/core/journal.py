@@ -26,7 +26,7 @@ from orquestrax.base.errors import Fenced, OrquestraxError
 from orquestrax.core.store.batch import BatchWriter, Miscount
 from orquestrax.core.store.database import CONNECTION_LOST, Address, connect, within
 from orquestrax.core.store.fence import Fence, RolledBack, commit
-from orquestrax.core.store.statements import quoted_schema, statement
+from orquestrax.core.store.statements import statement
 from orquestrax.model.rows import Verdict, Write
 
 log = logging.getLogger(__name__)
@@ -38,7 +38,9 @@ RECONNECT: Final = 0.25  # seconds between attempts to reach the database again
 class Journal:
     """Takes writes in order per instance, and tells each one's verdict after the commit."""
 
-    def __init__(self, address: Address, fence: Fence, *, lanes: int = 2, on_fenced: Callable[[], None]) -> None:
+    def __init__(
+        self, address: Address, fence: Fence, *, lanes: int = 2, on_fenced: Callable[[], None]
+    ) -> None:
         self._lanes = [Lane(address, fence, f"journal {n}", on_fenced) for n in range(lanes)]
 
     async def start(self) -> None:
@@ -195,7 +197,12 @@ class Lane:
         await self._settle(batch[middle:])
 
     async def _settle_unknown(self, batch: list[Write], error: Exception) -> None:
-        log.warning("%s: the outcome of a batch of %d is unknown (%r); reading what is there", self.name, len(batch), error)
+        log.warning(
+            "%s: the outcome of a batch of %d is unknown (%r); reading what is there",
+            self.name,
+            len(batch),
+            error,
+        )
         self._drop_connection()
         rows = await self._what_is_there(batch)
         done, missing = list[Write](), list[Write]()
@@ -221,10 +228,12 @@ class Lane:
                 self._drop_connection()
                 await asyncio.sleep(RECONNECT)
 
-    async def _read_rows(self, connection: asyncpg.Connection, keys: list[UUID]) -> dict[UUID, asyncpg.Record]:
+    async def _read_rows(
+        self, connection: asyncpg.Connection, keys: list[UUID]
+    ) -> dict[UUID, asyncpg.Record]:
         """Owner and last event of each row, read while no other transaction of this node is open."""
         await self.fence.begin_exclusive(connection)
-        await self.fence.check(connection, quoted_schema(self.address.schema))
+        await self.fence.check(connection, self.address.schema)
         rows = await connection.fetch(statement(self.address.schema, "last_events"), keys)
         await commit(connection)
         return {row["key"]: row for row in rows}

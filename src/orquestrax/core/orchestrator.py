@@ -51,7 +51,9 @@ class Orchestrator:
     ) -> None:
         self.workflows = workflows
         self.memory = Memory(on_left)
-        self.dispatcher = Dispatcher(runner, clock, lambda job, outcome: self._happenings.outcome(job, outcome))
+        self.dispatcher = Dispatcher(
+            runner, clock, lambda job, outcome: self._happenings.outcome(job, outcome)
+        )
         self._timers = Timers(clock, lambda instance, command: self._happenings.due(instance, command))
         self.turns = Turns(
             node=node,

@@ -233,5 +233,7 @@ class Turns:
         """A history that grows without end would one day be too long to replay: the instance is terminated."""
         reason = f"its history has reached the limit of {self.history_limit:,} events"
         payload = msgspec.json.encode(reason).decode()
-        order = Message(instance=execution.key, number=0, kind="terminate", name="", message="", payload=payload)
+        order = Message(
+            instance=execution.key, number=0, kind="terminate", name="", message="", payload=payload
+        )
         self.terminate(execution, order)

@@ -1,10 +1,10 @@
 """The statuses of an instance.
 
-    pending ──▶ running ◀──▶ waiting          (an owner runs it, or it is parked until something is due)
-                  │  ▲
-                  │  └──── blocked            (the code does not fit the history; fitting code resumes it)
-                  ▼
-    completed · failed · cancelled · terminated        (terminal: nothing follows)
+pending ──▶ running ◀──▶ waiting          (an owner runs it, or it is parked until something is due)
+              │  ▲
+              │  └──── blocked            (the code does not fit the history; fitting code resumes it)
+              ▼
+completed · failed · cancelled · terminated        (terminal: nothing follows)
 """
 
 from __future__ import annotations

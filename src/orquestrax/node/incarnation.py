@@ -17,7 +17,6 @@ from uuid import UUID
 import msgspec
 
 from orquestrax.base.clock import DatabaseClock
-from orquestrax.base.errors import OrquestraxError
 from orquestrax.client.views import Ending
 from orquestrax.cluster.heartbeat import Heartbeat
 from orquestrax.cluster.machine import Machine
@@ -137,7 +136,9 @@ class Incarnation:
 
     async def _bury_siblings(self, space: int) -> None:
         """Declare dead what died on this machine: its instances need not wait for a lease to run out."""
-        rows = await self._database.fetch("siblings", self.machine.boot_id, self.machine.home_id, self.fence.number)
+        rows = await self._database.fetch(
+            "siblings", self.machine.boot_id, self.machine.home_id, self.fence.number
+        )
         dead = [row for row in rows if self.machine.is_dead(row["fence"])]
         for row in dead:
             if await declare_dead(self._database.address, space, row["fence"], row["heartbeat"]):
@@ -208,7 +209,9 @@ class Incarnation:
         asyncio.get_running_loop().call_soon(self.orchestrator.close)
         for key in list(self._waiters):
             self._left(key, None)
-        for told in list(self._starting):  # nobody will tell them: starting again by way of the database is safe
+        for told in list(
+            self._starting
+        ):  # nobody will tell them: starting again by way of the database is safe
             _resolve(told)(None)
 
 

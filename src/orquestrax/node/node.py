@@ -49,7 +49,12 @@ class Node:
         migrates: bool | None = None,
         created_by: str = "python",
     ) -> None:
-        self.settings, self.workflows, self.roles, self.options = settings, dict(workflows), tuple(roles), options
+        self.settings, self.workflows, self.roles, self.options = (
+            settings,
+            dict(workflows),
+            tuple(roles),
+            options,
+        )
         self._migrates = settings.database is None if migrates is None else migrates
         self._created_by = created_by
         self._opened = AsyncExitStack()

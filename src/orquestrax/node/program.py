@@ -40,7 +40,7 @@ def run(
     workflow: Callable[[Unpack[Ts]], Coroutine[Any, Any, R]],
     /,
     *args: *Ts,
-    id: str | None = None,  # noqa: A002 - the public name
+    id: str | None = None,
     database: str | None = None,
     namespace: str | None = None,
 ) -> R:

@@ -18,7 +18,7 @@ SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
 AGAIN: Final = 0.5  # seconds: what comes sooner is the same order, delivered by a terminal and by a wrapper
 
 
-class Interrupted(Exception):  # noqa: N818 - it is an order, not an error
+class Interrupted(Exception):
     """The process was told to end; what was running has been cleaned up."""
 
     def __init__(self, number: int) -> None:

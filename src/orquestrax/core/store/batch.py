@@ -14,11 +14,11 @@ import asyncpg
 
 from orquestrax.base import faultpoint
 from orquestrax.core.store.fence import Fence, commit
-from orquestrax.core.store.statements import quoted_schema, statement
+from orquestrax.core.store.statements import statement
 from orquestrax.model.rows import RowChange, Verdict, Write
 
 
-class Miscount(Exception):  # noqa: N818 - an outcome
+class Miscount(Exception):
     """Fewer rows were written than sent although the fence holds: some write of the batch is at fault."""
 
 
@@ -38,7 +38,9 @@ class BatchWriter:
         await self.fence.begin(self.connection)
         verdicts = {id(write): Verdict.COMMITTED for write in writes}
         await self._insert_starts([write for write in writes if write.start is not None], verdicts)
-        await self._lock_rows([write for write in writes if write.change is not None and write.start is None], verdicts)
+        await self._lock_rows(
+            [write for write in writes if write.change is not None and write.start is None], verdicts
+        )
         kept = [write for write in writes if verdicts[id(write)] is Verdict.COMMITTED]
         await self._insert_events(kept)
         await self._update_rows([write for write in kept if write.change is not None])
@@ -66,7 +68,7 @@ class BatchWriter:
         )
         inserted = {row["key"] for row in rows}
         if not inserted:
-            await self.fence.check(self.connection, quoted_schema(self.schema))
+            await self.fence.check(self.connection, self.schema)
         for write in starts:
             write.parked = _releases(write)
             if write.key not in inserted:
@@ -127,8 +129,10 @@ class BatchWriter:
     async def _delete_messages(self, writes: list[Write]) -> None:
         """Those that are gone already are no fault: a first try, of unknown outcome, has deleted them."""
         read = [(write.key, number) for write in writes if not write.ends for number in write.consumed]
-        if read and await self._affected("delete_messages", [key for key, _ in read], [n for _, n in read]) < len(read):
-            await self.fence.check(self.connection, quoted_schema(self.schema))
+        if read and await self._affected(
+            "delete_messages", [key for key, _ in read], [n for _, n in read]
+        ) < len(read):
+            await self.fence.check(self.connection, self.schema)
 
     async def _prepare(self, name: str) -> Any:
         prepared = self._prepared.get(name)
@@ -149,7 +153,7 @@ class BatchWriter:
         """Run a write that must touch exactly `expected` rows."""
         written = await self._affected(name, *columns)
         if written != expected:
-            await self.fence.check(self.connection, quoted_schema(self.schema))
+            await self.fence.check(self.connection, self.schema)
             raise Miscount(f"{name} wrote {written} of {expected} rows")
 
 

@@ -134,7 +134,9 @@ class ClientStore:
             if row["ended"]:
                 raise InstanceEnded("the instance has ended and takes no more messages")
             if not row["taken"]:
-                raise InvalidInput("10,000 messages wait to be read by the instance: it takes no more until it has read some")
+                raise InvalidInput(
+                    "10,000 messages wait to be read by the instance: it takes no more until it has read some"
+                )
         return [row["owner"] for row in rows]
 
     async def by_id(self, id_: str) -> InstanceView | None:
@@ -144,7 +146,9 @@ class ClientStore:
 
     async def by_key(self, keys: Sequence[UUID]) -> list[InstanceView]:
         """The instances of these keys, in no order."""
-        return [InstanceView(**dict(row)) for row in await self.database.fetch("instances_by_key", list(keys))]
+        return [
+            InstanceView(**dict(row)) for row in await self.database.fetch("instances_by_key", list(keys))
+        ]
 
     async def list(
         self,
@@ -175,7 +179,10 @@ class ClientStore:
 
     async def definitions(self, name: str | None = None) -> builtins.list[DefinitionView]:
         """What nodes have registered, newest version first."""
-        return [DefinitionView(**dict(row)) for row in await self.database.fetch("list_definitions", name, self._lease)]
+        return [
+            DefinitionView(**dict(row))
+            for row in await self.database.fetch("list_definitions", name, self._lease)
+        ]
 
     async def nodes(self) -> builtins.list[NodeView]:
         """Live nodes and the latest ended ones, newest first."""

@@ -36,27 +36,49 @@ def visible(dsn: str) -> str:
     return dsn.replace(f":{password}@", ":…@", 1) if password else dsn
 
 
-def explain(dsn: str, error: BaseException) -> DatabaseError:
-    """A connection failure as one sentence that says what to do."""
-    where = visible(dsn)
-    if isinstance(error, asyncpg.InvalidPasswordError | asyncpg.InvalidAuthorizationSpecificationError):
-        return DatabaseError(f"PostgreSQL at {where} refuses the user or password: {error}; check the database URL")
-    if isinstance(error, asyncpg.InvalidCatalogNameError):
-        return DatabaseError(f"there is no such database at {where}: create it with `orquestrax db migrate`")
-    if isinstance(error, asyncpg.CannotConnectNowError | asyncpg.TooManyConnectionsError):
-        return DatabaseUnreachable(f"PostgreSQL at {where} takes no connections now: {error}")
-    if isinstance(error, asyncpg.PostgresConnectionError | asyncpg.AdminShutdownError | asyncpg.CrashShutdownError):
-        return DatabaseUnreachable(
-            f"the connection to PostgreSQL at {where} was lost ({error}): "
+_SENTENCES: Final[tuple[tuple[tuple[type[BaseException], ...], type[DatabaseError], str], ...]] = (
+    (
+        (asyncpg.InvalidPasswordError, asyncpg.InvalidAuthorizationSpecificationError),
+        DatabaseError,
+        "PostgreSQL at {where} refuses the user or password: {error}; check the database URL",
+    ),
+    (
+        (asyncpg.InvalidCatalogNameError,),
+        DatabaseError,
+        "there is no such database at {where}: create it with `orquestrax db migrate`",
+    ),
+    (
+        (asyncpg.CannotConnectNowError, asyncpg.TooManyConnectionsError),
+        DatabaseUnreachable,
+        "PostgreSQL at {where} takes no connections now: {error}",
+    ),
+    (
+        (asyncpg.PostgresConnectionError, asyncpg.AdminShutdownError, asyncpg.CrashShutdownError),
+        DatabaseUnreachable,
+        (
+            "the connection to PostgreSQL at {where} was lost ({error}): "
             "whether the statement under way took effect is not known"
-        )
-    if isinstance(error, asyncpg.PostgresError):
-        return DatabaseError(f"PostgreSQL at {where} refuses the connection: {error}")
-    if isinstance(error, TimeoutError):
-        return DatabaseUnreachable(f"no PostgreSQL answered at {where} in time: is the host right, and reachable from here?")
-    if isinstance(error, ValueError | asyncpg.InterfaceError):
-        return DatabaseError(f"the database URL {where} cannot be used: {error}")
-    return DatabaseUnreachable(f"no PostgreSQL answers at {where} ({error}): start it, or correct the database URL")
+        ),
+    ),
+    ((asyncpg.PostgresError,), DatabaseError, "PostgreSQL at {where} refuses the connection: {error}"),
+    (
+        (TimeoutError,),
+        DatabaseUnreachable,
+        "no PostgreSQL answered at {where} in time: is the host right, and reachable from here?",
+    ),
+    ((ValueError, asyncpg.InterfaceError), DatabaseError, "the database URL {where} cannot be used: {error}"),
+)
+
+
+def explain(dsn: str, error: BaseException) -> DatabaseError:
+    """A connection failure as one sentence that says what to do: the first that fits."""
+    where = visible(dsn)
+    for kinds, made, sentence in _SENTENCES:
+        if isinstance(error, kinds):
+            return made(sentence.format(where=where, error=error))
+    return DatabaseUnreachable(
+        f"no PostgreSQL answers at {where} ({error}): start it, or correct the database URL"
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -154,7 +176,8 @@ class Database:
         )
         if not rows:
             raise SchemaMismatch(
-                f"the database has no schema {quoted_schema(self.address.schema)}: create it with `orquestrax db migrate`"
+                f"the database has no schema {quoted_schema(self.address.schema)}: "
+                "create it with `orquestrax db migrate`"
             )
         return rows[0]
 

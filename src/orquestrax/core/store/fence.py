@@ -5,7 +5,8 @@ number; every later write in it carries `exists (select from nodes where fence =
 a node dead takes the same lock exclusively first, so it waits for whatever is about to commit, and then sets the
 status in a new statement. Lock and check never share a statement: its snapshot is older than the lock, and a zombie
 would pass; for the same reason the isolation level is always READ COMMITTED, whatever the database's default, because
-any other keeps the first snapshot for the whole transaction. Row locks are no alternative: `for share` on the node's row starves the node's own heartbeat.
+any other keeps the first snapshot for the whole transaction. Row locks are no alternative: `for share` on the node's
+row starves the node's own heartbeat.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from __future__ import annotations
 import asyncpg
 
 from orquestrax.base.errors import Fenced
+from orquestrax.core.store.statements import statement
 
 OPENING = (
     "begin isolation level read committed; "
@@ -36,7 +38,7 @@ TERMINATE_HOLDERS = """
 """
 
 
-class RolledBack(Exception):  # noqa: N818 - an outcome
+class RolledBack(Exception):
     """COMMIT was answered with something else: an error had been swallowed and nothing was written."""
 
 
@@ -56,14 +58,13 @@ class Fence:
 
         Raises asyncpg.LockNotAvailableError after `patience` seconds.
         """
-        await connection.execute(EXCLUSIVE.format(space=self.space, fence=self.number, patience=int(patience * 1000)))
+        await connection.execute(
+            EXCLUSIVE.format(space=self.space, fence=self.number, patience=int(patience * 1000))
+        )
 
     async def check(self, connection: asyncpg.Connection, schema: str) -> None:
         """Raise Fenced if this node has been declared dead. Must follow `begin`, in a statement of its own."""
-        alive = await connection.fetchval(
-            f"select true from {schema}.nodes where fence = $1 and status = 'alive'", self.number  # noqa: S608
-        )
-        if not alive:
+        if not await connection.fetchval(statement(schema, "is_alive"), self.number):
             raise Fenced(f"node {self.number} was declared dead: what it still held goes on elsewhere")
 
 

@@ -79,7 +79,9 @@ async def require_schema(address: Address) -> None:
     present = await schema_version(address)
     _refuse_newer(present, address.schema)
     if present < newest():
-        state = "is not there" if present == 0 else f"is at migration {present}, this release needs {newest()}"
+        state = (
+            "is not there" if present == 0 else f"is at migration {present}, this release needs {newest()}"
+        )
         raise SchemaMismatch(f"the schema {address.schema} {state}: run `orquestrax db migrate`")
 
 
@@ -127,14 +129,18 @@ async def create_database(address: Address) -> None:
         return
     parts = urlsplit(address.dsn)
     name = unquote(parts.path.lstrip("/"))
-    server = Address(dsn=urlunsplit(parts._replace(path="/postgres")), schema=address.schema, deadline=address.deadline)
+    server = Address(
+        dsn=urlunsplit(parts._replace(path="/postgres")), schema=address.schema, deadline=address.deadline
+    )
     connection = await connect(server)
     try:
         await connection.execute(f'create database "{name.replace(chr(34), chr(34) * 2)}"')
     except (asyncpg.DuplicateDatabaseError, asyncpg.UniqueViolationError):
         return  # another node was quicker, or as quick
     except asyncpg.InsufficientPrivilegeError as error:
-        raise DatabaseError(f"the database {name} is not there and this user may not create it: {error}") from error
+        raise DatabaseError(
+            f"the database {name} is not there and this user may not create it: {error}"
+        ) from error
     finally:
         connection.terminate()
 
@@ -149,4 +155,6 @@ def _refuse_newer(present: int, schema: str) -> None:
 
 def _lock_number(schema: str) -> int:
     """One 64-bit advisory lock per schema name; the schema may not exist yet, so it has no oid."""
-    return int.from_bytes(hashlib.blake2b(f"orquestrax migrate {schema}".encode(), digest_size=8).digest(), signed=True)
+    return int.from_bytes(
+        hashlib.blake2b(f"orquestrax migrate {schema}".encode(), digest_size=8).digest(), signed=True
+    )

@@ -13,7 +13,7 @@ import asyncpg
 from orquestrax.base import faultpoint
 from orquestrax.core.store.database import Address, Database, connect, within
 from orquestrax.core.store.fence import TERMINATE_HOLDERS, Fence, commit
-from orquestrax.core.store.statements import quoted_schema, statement
+from orquestrax.core.store.statements import statement
 from orquestrax.model.events import Event
 from orquestrax.model.rows import History, InstanceRow, Message
 
@@ -42,7 +42,7 @@ class NodeStore:
         """Every row that says it is mine, read while no other transaction of this node is open."""
         async with self._connected() as connection:
             await self.fence.begin_exclusive(connection)
-            await self.fence.check(connection, quoted_schema(self._address.schema))
+            await self.fence.check(connection, self._address.schema)
             rows = await connection.fetch(self._sql("owned"), self.fence.number)
             await commit(connection)
             return [_row(row) for row in rows]
@@ -129,7 +129,9 @@ async def register_node(database: Database, **columns: Any) -> tuple[int, int]:
     return rows[0]["fence"], rows[0]["now"]
 
 
-async def declare_dead(address: Address, space: int, fence: int, heartbeat: int | None, *, patience: float = 2.0) -> bool:
+async def declare_dead(
+    address: Address, space: int, fence: int, heartbeat: int | None, *, patience: float = 2.0
+) -> bool:
     """Declare a node dead and free what it held; False if it has beaten, ended or been declared meanwhile.
 
     Takes the node's fence exclusively, so it waits for what is about to commit; ends holders that wait for their

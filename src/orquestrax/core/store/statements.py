@@ -37,6 +37,10 @@ def migrations(schema: str) -> tuple[tuple[int, str, str], ...]:
     folder = files(__package__).joinpath("migrations")
     found = sorted(entry.name for entry in folder.iterdir() if entry.name.endswith(".sql"))
     return tuple(
-        (int(name[:4]), name, folder.joinpath(name).read_text(encoding="utf-8").replace("{schema}", quoted_schema(schema)))
+        (
+            int(name[:4]),
+            name,
+            folder.joinpath(name).read_text(encoding="utf-8").replace("{schema}", quoted_schema(schema)),
+        )
         for name in found
     )

@@ -69,7 +69,7 @@ async def list_instances(
 @router.get("/instances/{id:path}/events", responses=documented(404, 422))
 async def events(
     request: Request,
-    id: str,  # noqa: A002 - the name in the path
+    id: str,
     after: Annotated[int, Query(ge=-1, le=2**31 - 1, description="events behind this seq")] = -1,
     limit: Annotated[int, Query(ge=1, le=10_000)] = 1_000,
 ) -> list[Event]:
@@ -82,7 +82,7 @@ async def events(
 
 
 @router.post("/instances/{id:path}/signal", status_code=202, responses=documented(400, 404, 409, 413, 422))
-async def signal(request: Request, id: str, body: SignalRequest) -> dict[str, bool]:  # noqa: A002
+async def signal(request: Request, id: str, body: SignalRequest) -> dict[str, bool]:
     """Send a signal. Accepted means that it will be in the history, exactly once."""
     run = await context_of(request).client.get(id)
     await run.signal(body.name, body.value, message_id=body.message_id)
@@ -90,7 +90,7 @@ async def signal(request: Request, id: str, body: SignalRequest) -> dict[str, bo
 
 
 @router.post("/instances/{id:path}/cancel", status_code=202, responses=documented(400, 404, 409, 422))
-async def cancel(request: Request, id: str, body: OrderRequest | None = None) -> dict[str, bool]:  # noqa: A002
+async def cancel(request: Request, id: str, body: OrderRequest | None = None) -> dict[str, bool]:
     """Ask the instance to end; its code may clean up."""
     run, order = await context_of(request).client.get(id), body or OrderRequest()
     await run.cancel(order.reason, message_id=order.message_id)
@@ -98,7 +98,7 @@ async def cancel(request: Request, id: str, body: OrderRequest | None = None) ->
 
 
 @router.post("/instances/{id:path}/terminate", status_code=202, responses=documented(400, 404, 409, 422))
-async def terminate(request: Request, id: str, body: OrderRequest | None = None) -> dict[str, bool]:  # noqa: A002
+async def terminate(request: Request, id: str, body: OrderRequest | None = None) -> dict[str, bool]:
     """End the instance at once; none of its code runs any more."""
     run, order = await context_of(request).client.get(id), body or OrderRequest()
     await run.terminate(order.reason, message_id=order.message_id)
@@ -106,7 +106,7 @@ async def terminate(request: Request, id: str, body: OrderRequest | None = None)
 
 
 @router.get("/instances/{id:path}", responses=documented(404, 422))
-async def show(request: Request, id: str) -> Instance:  # noqa: A002
+async def show(request: Request, id: str) -> Instance:
     """One instance."""
     view: InstanceView = await context_of(request).client.view(id)
     return Instance.of(RunStatus.of(view))

@@ -32,7 +32,14 @@ _OURS: Final[tuple[tuple[type[OrquestraxError], int, str], ...]] = (
     (InvalidInput, 422, "Invalid input"),
     (DatabaseError, 503, "Database unavailable"),
 )
-_TITLES: Final = {200: "It was there already", 400: "Malformed", 404: "Not found", 409: "Conflict", 413: "Too large", 422: "Invalid input"}  # fmt: skip
+_TITLES: Final = {
+    200: "It was there already",
+    400: "Malformed",
+    404: "Not found",
+    409: "Conflict",
+    413: "Too large",
+    422: "Invalid input",
+}
 
 
 def documented(*statuses: int, model: Any = None) -> dict[int | str, dict[str, Any]]:
