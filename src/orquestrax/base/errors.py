@@ -103,7 +103,12 @@ class WorkflowFailed(OrquestraxError):
     code = "OX1400"
 
     def __init__(
-        self, message: str, *, type: str = "", traceback: str = "", cause: BaseException | None = None  # noqa: A002
+        self,
+        message: str,
+        *,
+        type: str = "",
+        traceback: str = "",
+        cause: BaseException | None = None,
     ) -> None:
         super().__init__(message)
         self.message, self.type, self.traceback, self.cause = message, type, traceback, cause
@@ -135,7 +140,7 @@ class StepFailed(OrquestraxError):
         self,
         message: str,
         *,
-        type: str = "",  # noqa: A002
+        type: str = "",
         step: str = "",
         traceback: str = "",
         cause: StepFailed | None = None,
@@ -175,7 +180,9 @@ class NonDeterminism(OrquestraxError):
 
     code = "OX1602"
 
-    def __init__(self, message: str, *, recorded: str, asked: str, file: str | None, line: int | None) -> None:
+    def __init__(
+        self, message: str, *, recorded: str, asked: str, file: str | None, line: int | None
+    ) -> None:
         super().__init__(message)
         self.recorded, self.asked, self.file, self.line = recorded, asked, file, line
 
@@ -222,7 +229,7 @@ class Fenced(OrquestraxError):
     code = "OX1900"
 
 
-class RetryAfter(Exception):  # noqa: N818 - it is an instruction, not an error
+class RetryAfter(Exception):
     """Raised by a step to be tried again after `delay` (seconds or timedelta) instead of its back-off."""
 
     def __init__(self, delay: float | timedelta, message: str = "") -> None:
