@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 import jsonschema_rs
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from orquestrax.base.codec import MAX_PAYLOAD
@@ -94,6 +94,7 @@ def calls(draw: st.DrawFn, fn: Callable[..., Any]) -> tuple[tuple[Any, ...], dic
 
 
 @pytest.mark.parametrize("fn", [charge, nothing, unhinted, positional, two_named, with_pool, pool_first])
+@settings(deadline=None)
 @given(data=st.data())
 def test_binding_is_pythons_own(fn: Callable[..., Any], data: st.DataObject) -> None:
     call = data.draw(calls(fn))
@@ -154,7 +155,6 @@ def test_one_argument_too_many_is_not_taken_for_a_named_one() -> None:
             "step 'charge', argument 'note': NaN cannot be stored; use None or text",
         ),
     ],
-    ids=str,
 )
 def test_a_call_that_does_not_fit_names_the_argument(args: Any, kwargs: Any, sentence: str) -> None:
     with pytest.raises(PayloadError) as refused:

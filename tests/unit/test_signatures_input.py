@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from orquestrax.base.errors import PayloadError
@@ -104,7 +104,6 @@ TAKES = "it takes order, count, note (optional)"
             "here, argument 'order': number out of range at $.amount",
         ),
     ],
-    ids=repr,
 )
 def test_input_that_does_not_fit_is_refused(signature: Signature, raw: bytes | None, sentence: str) -> None:
     with pytest.raises(PayloadError) as refused:
@@ -114,6 +113,7 @@ def test_input_that_does_not_fit_is_refused(signature: Signature, raw: bytes | N
     assert "\n" not in str(refused.value)
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=40) | st.text(max_size=40))
 def test_no_input_does_anything_but_pass_or_be_refused(raw: bytes | str) -> None:
     for signature in (NONE, ONE, OPTIONAL_ONE, LIST, SEVERAL, OPTIONAL):
@@ -124,6 +124,7 @@ def test_no_input_does_anything_but_pass_or_be_refused(raw: bytes | str) -> None
         assert signature.encode(*signature.decode(stored)) == stored
 
 
+@settings(deadline=None)
 @given(st.integers(), st.none() | st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"])))
 def test_array_and_object_say_the_same(count: int, note: str | None) -> None:
     order = {"id": "1", "amount": 2.0}

@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 import pydantic
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from orquestrax.base.codec import ANY, Codec
@@ -44,6 +44,7 @@ class Linked:
     following: Linked | None = None
 
 
+@settings(deadline=None)
 @given(st.permutations(["a", "b", "ü", "", "d"]), st.permutations([1, 2, 33, -4]))
 def test_order_does_not_count(names: list[str], numbers: list[int]) -> None:
     def bytes_of(annotation: Any, value: Any) -> bytes:

@@ -7,7 +7,7 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import orquestrax.base
@@ -249,6 +249,7 @@ def test_exceptions_that_fail_themselves_are_told_all_the_same() -> None:
     assert described(Hidden("x"), with_args=True)["type"] == "Hidden"
 
 
+@settings(deadline=None)
 @given(st.text(), st.lists(st.text() | st.integers() | st.none() | st.binary()), st.text())
 def test_any_text_makes_json_that_can_be_stored(message: str, args: list[Any], note: str) -> None:
     error = DeclinedError(message, *args)

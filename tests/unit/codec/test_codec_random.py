@@ -17,7 +17,7 @@ from uuid import UUID
 
 import jsonschema_rs
 import msgspec
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from tests.unit.codec.kinds import (
     Box,
@@ -104,7 +104,7 @@ def extended(inner: st.SearchStrategy[Typed]) -> st.SearchStrategy[Typed]:
 TYPES: st.SearchStrategy[Typed] = st.recursive(st.sampled_from(HASHABLE + OTHER), extended, max_leaves=4)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.data())
 def test_random_values_of_random_types_come_back_as_they_were(data: st.DataObject) -> None:
     annotation, values = data.draw(TYPES)
@@ -120,6 +120,7 @@ def test_random_values_of_random_types_come_back_as_they_were(data: st.DataObjec
     jsonschema_rs.validator_for(codec.schema()).validate(json.loads(raw))
 
 
+@settings(deadline=None)
 @given(JSON)
 def test_plain_json_passes_any_unchanged(value: Any) -> None:
     assert shown(ANY.roundtrip(value)[1]) == shown(value)

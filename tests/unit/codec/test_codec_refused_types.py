@@ -75,7 +75,6 @@ OBJECT_UNION = (
         (msgspec.Raw, "msgspec.Raw and msgspec.msgpack.Ext are not JSON values; use Any"),
         (5, "here: a type that cannot be stored as JSON: type '5' is not supported"),
     ],
-    ids=str,
 )
 def test_a_type_that_cannot_work_is_refused_when_it_is_declared(annotation: Any, sentence: str) -> None:
     with pytest.raises(DefinitionError) as refused:

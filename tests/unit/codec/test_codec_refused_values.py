@@ -10,7 +10,7 @@ from typing import Any, Literal
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.unit.codec.refused import (
     Colour,
@@ -129,6 +129,7 @@ def test_a_value_that_holds_itself_is_refused() -> None:
             ANY.encode(value)
 
 
+@settings(deadline=None)
 @given(st.text(), st.text())
 def test_text_is_stored_if_and_only_if_postgresql_takes_it(before: str, after: str) -> None:
     for text in (before + after, f"{before}\\u0000{after}"):

@@ -90,7 +90,6 @@ def schema(annotation: Any) -> dict[str, Any]:
             "$ref": "#/$defs/Right", "$defs": {"Right": {"title": "Right", "type": "integer"}},
         }),
     ],
-    ids=str,
 )  # fmt: skip
 def test_simple_types(annotation: Any, expected: dict[str, Any]) -> None:
     assert schema(annotation) == expected

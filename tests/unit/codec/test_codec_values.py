@@ -133,7 +133,7 @@ EXAMPLES = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("annotation", "value"), EXAMPLES, ids=lambda part: repr(part)[:60])
+@pytest.mark.parametrize(("annotation", "value"), EXAMPLES)
 def test_a_value_of_each_kind_comes_back_as_it_was(annotation: Any, value: Any) -> None:
     codec: Codec[Any] = Codec(annotation, where="here")
 
