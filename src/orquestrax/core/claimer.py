@@ -101,6 +101,10 @@ class Claimer:
             except TROUBLE as error:
                 log.warning("%s", error)
                 self.reconcile_soon()
+            except Exception:
+                # A node whose claimer has ended beats on and does nothing: worse than one that says this each poll.
+                log.exception("the %s failed", round_.__name__.strip("_"))
+                self.reconcile_soon()
             try:
                 async with asyncio.timeout(self._poll):
                     await event.wait()
