@@ -7,25 +7,29 @@ import secrets
 from fastapi import APIRouter, Request
 from fastapi.responses import RedirectResponse
 
-from orquestrax.demo import test_workflow
+from orquestrax.base.errors import NotFound
 from orquestrax.web.context import context_of
 from orquestrax.web.render import THEME_COOKIE, THEMES, Links, base_of
 from orquestrax.web.security import CheckedForm
 
 router = APIRouter(include_in_schema=False)
 YEAR = 365 * 86400
+TEST_WORKFLOW = "test_workflow"
 
 
 @router.post("/actions/test")
 async def start_test(request: Request, _form: CheckedForm) -> RedirectResponse:
-    """Start `test_workflow` under a new id, and show it."""
-    signature = test_workflow.signature
-    encoded = signature.decode_input(None)
-    run = await context_of(request).dashboard.start_encoded(
+    """Start `test_workflow`, which every node of the command line serves, under a new id, and show it."""
+    context = context_of(request)
+    test_workflow = context.workflows.get(TEST_WORKFLOW)
+    if test_workflow is None:
+        raise NotFound(f"this node does not serve {TEST_WORKFLOW}: `orquestrax dev` and `start` always do")
+    encoded = test_workflow.signature.decode_input(None)
+    run = await context.dashboard.start_encoded(
         test_workflow.name,
         test_workflow.version,
         encoded,
-        signature.digest(encoded),
+        test_workflow.signature.digest(encoded),
         id=f"test-{secrets.token_hex(3)}",
     )
     return RedirectResponse(Links(base_of(request)).workflow(run.id), 303)
