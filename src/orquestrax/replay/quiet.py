@@ -31,8 +31,9 @@ def install() -> None:
     """Take effect. Repeated calls change nothing."""
     if not hasattr(logging.Logger.handle, _MARK):
         logging.Logger.handle = _unless_silent(logging.Logger.handle)  # type: ignore[method-assign]
-        reporter = "_warn_unawaited_coroutine"
-        setattr(warnings, reporter, _unless_silent(getattr(warnings, reporter)))
+        reporter = "_warn_unawaited_coroutine"  # private, so it may be gone one day
+        if hasattr(warnings, reporter):
+            setattr(warnings, reporter, _unless_silent(getattr(warnings, reporter)))
 
 
 def _unless_silent(original: Callable[..., Any]) -> Callable[..., Any]:

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from tests.unit.replay.kit import FakeStep, Host, new, step
+from tests.unit.replay.kit import FakeStep, Host, step
 
 import orquestrax.replay.context as ox
 from orquestrax.base.errors import NotInWorkflow
@@ -216,64 +216,3 @@ def test_outside_of_workflows(name: str, call: Any) -> None:
 async def test_receive_outside_of_workflows() -> None:
     with pytest.raises(NotInWorkflow, match=r"receive\('go'\) works only in the code of a workflow"):
         await ox.receive("go")
-
-
-# -- the host --
-
-
-async def test_never_inside_a_task_of_the_host() -> None:
-    async def main() -> None: ...
-
-    replay = new(main)
-    with pytest.raises(RuntimeError, match="enter it from a plain callback"):
-        replay.start()
-    replay.close()
-
-
-async def test_from_a_callback_of_the_host() -> None:
-    async def main() -> Any:
-        return [await step("a"), asyncio.get_running_loop() is host, asyncio.current_task() is None]
-
-    host = asyncio.get_running_loop()
-    done = host.create_future()
-
-    def work() -> None:
-        run = Host(main)
-        run.complete("a", 1)
-        assert asyncio.get_running_loop() is host
-        done.set_result(run.result)
-
-    host.call_soon(work)
-    assert await done == [1, False, False]
-
-
-def test_what_code_raises_never_reaches_the_host(caplog: pytest.LogCaptureFixture) -> None:
-    def bad() -> None:
-        raise KeyboardInterrupt
-
-    async def main() -> str:
-        asyncio.get_running_loop().call_soon(bad)
-        asyncio.get_running_loop().call_soon(_raise_exit)
-        return await step("a")
-
-    run = Host(main)
-    assert run.asked == ["step a"]
-    messages = [record.getMessage() for record in caplog.records if record.name == "orquestrax.workflow"]
-    assert [message.split(" at ")[0].split()[:3] for message in messages] == [
-        ["Exception", "in", "callback"]
-    ] * 2
-    run.complete("a", "done")
-    assert run.result == "done"
-
-
-def _raise_exit() -> None:
-    sys.exit(1)
-
-
-def test_the_loop_tells_about_itself() -> None:
-    async def main() -> Any:
-        loop = asyncio.get_running_loop()
-        questions = [loop.is_running(), loop.is_closed(), loop.get_debug(), loop.get_exception_handler()]
-        return [*questions, repr(loop), loop.time()]
-
-    assert Host(main).result == [True, False, False, None, "<loop of workflow 'order-1'>", 0.0]

@@ -1,0 +1,105 @@
+"""The host around workflow code: when it may enter, and what it never notices."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import sys
+from typing import Any
+
+import pytest
+from tests.unit.replay.kit import Host, new, step
+
+from orquestrax.replay.context import current
+
+
+async def test_never_inside_a_task_of_the_host() -> None:
+    async def main() -> None: ...
+
+    replay = new(main)
+    with pytest.raises(RuntimeError, match="enter it from a plain callback"):
+        replay.start()
+    replay.close()
+
+
+async def test_from_a_callback_of_the_host() -> None:
+    async def main() -> Any:
+        return [await step("a"), asyncio.get_running_loop() is host, asyncio.current_task() is None]
+
+    host = asyncio.get_running_loop()
+    done = host.create_future()
+
+    def work() -> None:
+        run = Host(main)
+        run.complete("a", 1)
+        assert asyncio.get_running_loop() is host
+        done.set_result(run.result)
+
+    host.call_soon(work)
+    assert await done == [1, False, False]
+
+
+def test_what_code_raises_never_reaches_the_host(caplog: pytest.LogCaptureFixture) -> None:
+    def bad() -> None:
+        raise KeyboardInterrupt
+
+    async def main() -> str:
+        asyncio.get_running_loop().call_soon(bad)
+        asyncio.get_running_loop().call_soon(_raise_exit)
+        return await step("a")
+
+    run = Host(main)
+    assert run.asked == ["step a"]
+    messages = [record.getMessage() for record in caplog.records if record.name == "orquestrax.workflow"]
+    assert [message.split(" at ")[0].split()[:3] for message in messages] == [
+        ["Exception", "in", "callback"]
+    ] * 2
+    run.complete("a", "done")
+    assert run.result == "done"
+
+
+def _raise_exit() -> None:
+    sys.exit(1)
+
+
+def test_the_loop_tells_about_itself() -> None:
+    async def main() -> Any:
+        loop = asyncio.get_running_loop()
+        questions = [loop.is_running(), loop.is_closed(), loop.get_debug(), loop.get_exception_handler()]
+        return [*questions, repr(loop), loop.time()]
+
+    assert Host(main).result == [True, False, False, None, "<loop of workflow 'order-1'>", 0.0]
+
+
+def test_garbage_waits_until_workflow_code_rests() -> None:
+    seen: list[str] = []
+
+    class Ring:
+        def __init__(self) -> None:
+            self.me = self
+
+        def __del__(self) -> None:
+            seen.append("collected" if current() is None else "collected amid workflow code")
+
+    async def main() -> bool:
+        Ring()
+        for _ in range(200_000):
+            [[]]  # noqa: B018 - work for the collector
+        return gc.isenabled()
+
+    assert gc.isenabled()
+    assert Host(main).result is False
+    assert gc.isenabled()
+    gc.collect()
+    assert set(seen) == {"collected"}
+
+
+def test_a_disabled_collector_stays_disabled() -> None:
+    async def main() -> None: ...
+
+    gc.disable()
+    try:
+        Host(main)
+        assert not gc.isenabled()
+    finally:
+        gc.enable()
