@@ -22,8 +22,15 @@ T = TypeVar("T")
 POSTGRES_EPOCH: Final = 946_684_800_000_000  # 2000-01-01 in microseconds since 1970
 MINIMUM_VERSION: Final = 150_000
 # InternalClientError is what asyncpg raises on a connection to which the server has said FATAL meanwhile.
-CONNECTION_LOST: Final = (OSError, asyncpg.InterfaceError, asyncpg.PostgresConnectionError, asyncpg.AdminShutdownError,
-                          asyncpg.CrashShutdownError, asyncpg.CannotConnectNowError, asyncpg.InternalClientError)  # fmt: skip
+CONNECTION_LOST: Final = (
+    OSError,
+    asyncpg.InterfaceError,
+    asyncpg.PostgresConnectionError,
+    asyncpg.AdminShutdownError,
+    asyncpg.CrashShutdownError,
+    asyncpg.CannotConnectNowError,
+    asyncpg.InternalClientError,
+)
 
 
 def visible(dsn: str) -> str:
@@ -90,12 +97,16 @@ class Address:
     deadline: float = 10.0
 
 
-async def connect(address: Address, *, name: str = "orquestrax") -> asyncpg.Connection:
+async def connect(
+    address: Address, *, name: str = "orquestrax", settings: dict[str, str] | None = None
+) -> asyncpg.Connection:
     """One connection with our codecs. Raises DatabaseUnreachable or DatabaseError with one sentence."""
     try:
         async with asyncio.timeout(address.deadline):
             connection = await asyncpg.connect(
-                address.dsn, timeout=address.deadline, server_settings={"application_name": name}
+                address.dsn,
+                timeout=address.deadline,
+                server_settings={"application_name": name, **(settings or {})},
             )
             await prepare(connection)
     except (*CONNECTION_LOST, ValueError, TimeoutError, asyncpg.PostgresError) as error:

@@ -25,6 +25,9 @@ log = logging.getLogger(__name__)
 GATHER: Final = 0.003  # seconds that hints are gathered before they are sent
 MOST_KEYS: Final = 200  # in one view hint: a payload has at most 8,000 bytes
 RECONNECT: Final = 0.5
+# A NOTIFY has a commit of its own. It says "look" at what is committed already, so it need not wait for the disk,
+# nor make others wait that commit at the same time.
+UNSYNCED: Final = {"synchronous_commit": "off"}
 
 Listener = Callable[[str], None]
 
@@ -97,7 +100,7 @@ class Hints:
     async def _run(self) -> None:
         while True:
             try:
-                self._connection = await connect(self._address, name="orquestrax hints")
+                self._connection = await connect(self._address, name="orquestrax hints", settings=UNSYNCED)
                 await self._serve(self._connection)
             except (OrquestraxError, *CONNECTION_LOST, asyncpg.PostgresError) as error:
                 self.connected = False
