@@ -39,7 +39,7 @@ class Ending:
         loop = self._loop
         pending = loop.unfinished()
         if not pending and not _half_used(loop):
-            self._finish()
+            loop.context.run(self._finish)
             return
         for task in pending:
             task.cancel()

@@ -14,7 +14,7 @@ from orquestrax.replay import alike, mismatch, quiet
 from orquestrax.replay.driving import DRIVERS
 from orquestrax.replay.ending import Ending
 from orquestrax.replay.eviction import evict
-from orquestrax.replay.loop import Loop
+from orquestrax.replay.loop import Loop, require_callback
 from orquestrax.replay.machine import Machine
 from orquestrax.replay.sites import Site
 from orquestrax.replay.tasks import CommandFuture
@@ -99,6 +99,7 @@ class Replay:
         """Begin the main task at `identity.started_at` and run until idle."""
         if self._started or self.closed:
             raise RuntimeError(f"{self.identity.id!r} was {'closed' if self.closed else 'started'} before")
+        require_callback()
         self._started = True
         loop = self._loop
         loop.context.run(origin.set, self)
@@ -117,10 +118,12 @@ class Replay:
     def apply(self, event: Event) -> None:
         """Apply one event and run until idle. NonDeterminism, and nothing changed, if the code does not fit.
 
-        Informational events are only compared. RuntimeError if the instance was closed or not started.
+        Informational events are only compared. RuntimeError if the instance was closed or not started,
+        or within a task of the host.
         """
         if self._loop.closed or not self._started:
             raise RuntimeError(f"{self.identity.id!r} {'was closed' if self.closed else 'is not started'}")
+        require_callback()
         try:
             data = events.decode(event)
         except KeyError:

@@ -85,13 +85,7 @@ class Loop(Maker):
     # -- running --
 
     def run(self) -> None:
-        """Run callbacks until none is ready. RuntimeError inside a task of the host's loop."""
-        host = _get_running_loop()
-        if host is not None and current_task(host) is not None:
-            raise RuntimeError(
-                "workflow code cannot run inside a task of the host's loop: "
-                "enter it from a plain callback, as loop.call_soon makes them"
-            )
+        """Run callbacks until none is ready."""
         self.within(self._run_ready)
 
     def within(self, work: Callable[[], None]) -> None:
@@ -182,6 +176,16 @@ def _microseconds(seconds: float, delay: float) -> int:
             f"a delay is a number up to {_LONGEST:.0f} (100 years), and no time limit at all is written None"
         )
     return ceil(max(seconds, 0.0) * 1e6 - 1e-3)
+
+
+def require_callback() -> None:
+    """RuntimeError inside a task of the host's loop: asyncio cannot run a task within another one."""
+    host = _get_running_loop()
+    if host is not None and current_task(host) is not None:
+        raise RuntimeError(
+            "workflow code cannot run inside a task of the host's loop: "
+            "enter it from a plain callback, as loop.call_soon makes them"
+        )
 
 
 def half_used(generator: AsyncGenerator[Any, Any]) -> bool:

@@ -41,7 +41,9 @@ class FakeStep:
         return value
 
     def rebuild_error(self, raw: bytes | str) -> BaseException:
-        return Failure(json.loads(raw))
+        if (message := json.loads(raw)) == UNFIT:
+            raise ValueError(message)
+        return StopIteration(message) if message == "stop" else Failure(message)
 
 
 def step(name: str, *arguments: Any) -> Coroutine[Any, Any, Any]:

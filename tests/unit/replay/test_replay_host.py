@@ -10,16 +10,27 @@ from typing import Any
 import pytest
 from tests.unit.replay.kit import Host, new, step
 
+from orquestrax.model import events
 from orquestrax.replay.context import current
 
 
 async def test_never_inside_a_task_of_the_host() -> None:
-    async def main() -> None: ...
+    async def main() -> None:
+        await step("a")
 
     replay = new(main)
     with pytest.raises(RuntimeError, match="enter it from a plain callback"):
         replay.start()
-    replay.close()
+    asyncio.get_running_loop().call_soon(replay.start)
+    await asyncio.sleep(0)
+    [command] = replay.take().commands
+    data = events.StepEnded(command.number, "a", 1, "n", 0, 0, events.raw(b"1"))
+    event = events.Event(1, events.STEP_COMPLETED, 1, replay.issued, replay.trail, events.encode(data))
+    with pytest.raises(RuntimeError, match="enter it from a plain callback"):
+        replay.apply(event)
+    asyncio.get_running_loop().call_soon(replay.apply, event)  # nothing had changed
+    await asyncio.sleep(0)
+    assert replay.finished
 
 
 async def test_from_a_callback_of_the_host() -> None:

@@ -107,6 +107,20 @@ def test_a_result_that_cannot_be_encoded_fails(host: Any) -> None:
     assert host(main).error[0] == "ValueError"
 
 
+@pytest.mark.parametrize(("message", "seen"), [(UNFIT, "ValueError"), ("stop", "RuntimeError")])
+def test_errors_that_cannot_be_raised_as_they_were(host: Any, message: str, seen: str) -> None:
+    async def main() -> str:
+        try:
+            await step("a")
+        except Exception as error:
+            return type(error).__name__
+        return "?"
+
+    run = host(main)
+    run.fail("a", message)
+    assert run.result == seen
+
+
 def test_a_result_that_does_not_fit_its_type_any_more_raises(host: Any) -> None:
     async def main() -> str:
         try:
