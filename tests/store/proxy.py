@@ -53,7 +53,7 @@ class Proxy:
         self.faults: list[Fault] = []
         self.cancels = 0
         self.statements: list[bytes] = []
-        self.messages = 0
+        self.round_trips = 0
         self._writers: set[asyncio.StreamWriter] = set()
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -153,7 +153,7 @@ class _Session:
         head = await self.reader.readexactly(5)
         kind, size = head[:1], struct.unpack("!I", head[1:])[0]
         body = await self.reader.readexactly(size - 4)
-        self.proxy.messages += 1
+        self.proxy.round_trips += kind in (b"Q", b"S", b"H")  # what makes the server answer
         if kind in (b"Q", b"P"):
             self.proxy.statements.append(body)
         fault = next((f for f in self.proxy.faults if f.times and f.match(kind, body)), None)
