@@ -105,6 +105,20 @@ def test_garbage_waits_until_workflow_code_rests() -> None:
     assert set(seen) == {"collected"}
 
 
+@pytest.mark.skipif(sys.version_info >= (3, 14), reason="asyncio keeps no set of tasks any more")
+def test_tasks_do_not_pile_up_in_the_set_of_all_tasks() -> None:
+    """Their small hashes are the same in each instance, so thousands would collide."""
+
+    async def main() -> None:
+        await step("a")
+
+    kept = getattr(asyncio.tasks, "_scheduled_tasks", None)
+    before = len(asyncio.tasks._all_tasks if kept is None else kept)  # type: ignore[attr-defined]
+    hosts = [Host(main) for _ in range(3)]
+    assert len(asyncio.tasks._all_tasks if kept is None else kept) == before  # type: ignore[attr-defined]
+    assert len(hosts) == 3
+
+
 def test_a_disabled_collector_stays_disabled() -> None:
     async def main() -> None: ...
 

@@ -117,6 +117,26 @@ def test_errors_of_the_replayed_part_stay_silent_when_it_goes_on(caplog: pytest.
     assert _failures(caplog) == []
 
 
+def test_a_future_that_failed_in_the_replayed_part_stays_silent(caplog: pytest.LogCaptureFixture) -> None:
+    async def main() -> None:
+        future = asyncio.get_running_loop().create_future()
+        future.set_exception(ValueError("kept"))
+        await step("a")
+        del future
+        await step("b")
+
+    live = Host(main)
+    live.complete("a")
+    assert _failures(caplog) == ["kept"]
+    rebuilt = Host(main, evict=True)
+    rebuilt.replay.close()
+    _failures(caplog)
+    caplog.clear()
+    rebuilt.replay = rebuild(main, [])
+    rebuilt.complete("a")
+    assert _failures(caplog) == []
+
+
 def test_a_failed_step_that_nobody_awaits_is_silent_in_replay(caplog: pytest.LogCaptureFixture) -> None:
     async def main() -> Any:
         asyncio.create_task(step("a"))  # noqa: RUF006
