@@ -50,7 +50,7 @@ class Execution:
     status     the row's status as the last write of it says
     retries    steps that wait for another attempt, by command
     ended      no code of it runs any more; what is left to do is to write the terminal event
-    releasing  a write that gives up the row is on its way: no timer may act until its verdict
+    releasing  how many writes that give up the row are on their way: no timer may act until the last verdict
     """
 
     key: UUID
@@ -72,7 +72,7 @@ class Execution:
     terminated_by: Message | None = None
     finish: Finish | None = None
     ended: bool = False
-    releasing: bool = False
+    releasing: int = 0
     evicted: bool = False
 
     def restore(self, history: list[Event]) -> None:
@@ -138,7 +138,7 @@ class Execution:
         """Everything that has happened since the last write, as the next one."""
         written, consumed = self.pending, self.consumed
         self.pending, self.consumed = [], []
-        self.releasing = self.releasing or (change is not None and change.release)
+        self.releasing += change is not None and change.release
         return Write(
             key=self.key,
             read_mail=self.read_mail,

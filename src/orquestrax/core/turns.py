@@ -110,7 +110,7 @@ class Turns:
             self.forget(execution)
             return
         if write.change is not None and write.change.release:
-            execution.releasing = False
+            execution.releasing -= 1
             effects = Effects(list(execution.replay.open.values()), effects.stop)
             self.on_mail()
         self.act(execution, effects)
@@ -166,7 +166,7 @@ class Turns:
         def done(write: Write, verdict: Verdict) -> None:
             if told is not None:
                 told(verdict)
-            execution.releasing = False
+            execution.releasing -= 1
             if verdict is Verdict.COMMITTED:
                 self._ended(execution, write, effects or Effects())
             elif verdict is Verdict.MAIL:
@@ -178,7 +178,6 @@ class Turns:
             else:
                 self.drop(execution, verdict)
 
-        execution.releasing = True
         self.journal.submit(ended(execution, self.clock.now(), done, start=start))
 
     def _ended(self, execution: Execution, write: Write, effects: Effects) -> None:
