@@ -46,8 +46,9 @@ def unrun(row: InstanceRow, history: History, type_: str, *, node: str, now: int
     """The end of an instance whose code is not run: terminated without an owner, or cancelled before it began."""
     last = history.events[-1] if history.events else Event(0, "", row.started_at, 0, 0, b"")
     order = next((m for m in history.messages if m.kind in ("terminate", "cancel")), None)
-    others = [message for message in history.messages if message is not order]
-    data = events.Ended(node=node, reason=reason_of(order), unhandled=unhandled(others))
+    seen = {events.decode(e).message for e in history.events if e.type in (events.SIGNAL, events.CANCEL)}
+    others = {m.message: m for m in reversed(history.messages) if m is not order and m.message not in seen}
+    data = events.Ended(node=node, reason=reason_of(order), unhandled=unhandled(reversed(others.values())))
     at = max(last.at, now)
     terminal = Event(last.seq + 1, type_, at, last.issued, last.trail, events.encode(data))
     return Write(

@@ -6,7 +6,7 @@ workflow's code, and gathers what one turn must write. It touches neither the da
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, Final
 from uuid import UUID
@@ -121,6 +121,13 @@ class Execution:
         self.unhandled = self.replay.unhandled()
         self.replay.close()
         self.finish, self.terminated_by, self.ended = None, order, True
+
+    def unseen(self, messages: Iterable[Message]) -> Iterator[Message]:
+        """Those whose sender's id has not come before; now it has."""
+        for message in messages:
+            if message.message not in self.seen:
+                self.seen.add(message.message)
+                yield message
 
     def receive(self, message: Message, now: int) -> None:
         """A signal or a cancel becomes history."""

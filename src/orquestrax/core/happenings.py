@@ -106,7 +106,7 @@ class Happenings:
     def _read_new(self, execution: Execution, new: list[Message]) -> None:
         execution.read_mail = new[-1].number
         if execution.ended:
-            execution.leftovers += new
+            execution.leftovers += execution.unseen(new)
             if not execution.releasing:
                 self._turns.write_end(execution)
             return
@@ -116,11 +116,9 @@ class Happenings:
 
     def read(self, execution: Execution, messages: Iterable[Message], now: int) -> None:
         """Move messages into the history, in order, each one once per sender's id."""
-        for message in messages:
-            execution.consumed.append(message.number)
-            if message.message in execution.seen:
-                continue
-            execution.seen.add(message.message)
+        messages = list(messages)
+        execution.consumed += [message.number for message in messages]
+        for message in execution.unseen(messages):
             if execution.ended or execution.replay.finished:
                 execution.leftovers.append(message)
             elif message.kind == "terminate":
