@@ -51,10 +51,11 @@ class Dispatcher:
             "thread": OrderedDict(),
         }
         self._kept: dict[BodyKey, tuple[Job, Outcome]] = {}
+        self._closed = False
 
     def dispatch(self, job: Job) -> None:
         """Run the job here, now or when a slot frees; nothing happens if its body runs already."""
-        if job.key in self._runner.running:
+        if self._closed or job.key in self._runner.running:
             return
         if job.key in self._kept:
             asyncio.get_running_loop().call_soon(self._deliver_kept, job.key)
@@ -93,6 +94,12 @@ class Dispatcher:
                 del waiting[key]
         for key in [key for key in self._kept if key.instance == instance]:
             del self._kept[key]
+
+    def close(self) -> None:
+        """This node starts nothing more: what waits for a slot, or for its time limit, is for a successor."""
+        self._closed = True
+        for waiting in self._waiting.values():
+            waiting.clear()
 
     @property
     def backlog(self) -> int:

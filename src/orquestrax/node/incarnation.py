@@ -178,6 +178,7 @@ class Incarnation:
     async def stop(self, grace: float) -> None:
         """A clean stop: bodies get `grace` seconds, everything else is handed over at once."""
         await self.claimer.stop()
+        self.orchestrator.dispatcher.close()
         await self.runner.stop(grace)
         await self.journal.stop()
         self._drop()
