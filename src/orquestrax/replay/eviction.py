@@ -1,77 +1,83 @@
 """Closing everything of an instance without a sound and without an effect.
 
 The loop's `closed` flag is up by then, so commands, timers, tasks, logs and warnings of `finally` blocks lead
-nowhere. What awaits again while it is closed is closed again; what will not end is kept for ever, as letting
-go of it would print. Tasks go in the reverse order of their making: children first.
-
-Before Python 3.13, closing a coroutine leaves an asynchronous generator that it is driving as it stands, and
-nobody else may close that. So such generators are ended first, through the very object that drives them.
+nowhere. Tasks go in the reverse order of their making: children first. Within a task the innermost of what awaits
+goes first: closed from outside, a coroutine that awaits again in its cleanup would be dropped as it stands, and
+say so. What awaits again is closed again; what will not end is kept for ever, as letting go of it would print.
 """
 
 from __future__ import annotations
 
-from types import CoroutineType
+import gc
+from types import AsyncGeneratorType, CoroutineType
 from typing import Any, Final
 
 from orquestrax.replay.loop import Loop
 from orquestrax.replay.tasks import silence
 
 _TRIES: Final = 1000
+# What drives an asynchronous generator, and alone may close it while it awaits. Python has no names for these.
 _DRIVERS: Final = frozenset({"async_generator_asend", "async_generator_athrow", "anext_awaitable"})
 _stubborn: Final[list[Any]] = []
 
 
 def evict(loop: Loop) -> None:
     """Close all tasks and generators; to be called as the running loop."""
-    generators: list[Any] = loop.generators[::-1]
     tasks = loop.unfinished()[::-1]
     if loop.keeper is not None:
         tasks.insert(0, loop.keeper)
-    for generator in generators:
-        _end_driver(generator.ag_await)
     for task in tasks:
         silence(task)
-        _end_driver(task.get_coro())
         _close(task.get_coro())
+    generators: list[Any] = loop.generators[::-1]
     for generator in generators:
-        _close_generator(generator)
+        # One that still awaits has lost its driver: only what it awaits can be closed.
+        _close(generator.ag_await if generator.ag_running else generator.aclose())
     loop.prune()
     loop.generators.clear()
     loop.forget_tasks()
     loop.ready.clear()
 
 
-def _end_driver(awaited: Any) -> None:
-    """End the generator that this coroutine waits for, if it waits for one."""
-    while isinstance(awaited, CoroutineType):
-        awaited = awaited.cr_await
-    if type(awaited).__name__ in _DRIVERS:
-        _exhaust(awaited)
-
-
-def _close_generator(generator: Any) -> None:
-    if not generator.ag_running:
-        _exhaust(generator.aclose())
-    elif hasattr(generator.ag_await, "close"):  # its driver is lost: it will be let go as it stands
-        _close(generator.ag_await)
-
-
-def _exhaust(driver: Any) -> None:
+def _close(outermost: Any) -> None:
     for _ in range(_TRIES):
-        try:
-            driver.throw(GeneratorExit)
-        except BaseException:  # noqa: BLE001 - ended, one way or the other
+        if all(_end(each) for each in _inmost_first(outermost)):
             return
-    _stubborn.append(driver)
+    _stubborn.append(outermost)
 
 
-def _close(closable: Any) -> None:
-    for _ in range(_TRIES):
-        try:
-            closable.close()
-        except RuntimeError:  # it awaited again, or raised a RuntimeError of its own and is closed now
-            continue
-        except BaseException:  # noqa: BLE001 - nobody wants to know any more
-            return
-        return
-    _stubborn.append(closable)
+def _inmost_first(outermost: Any) -> list[Any]:
+    """This, and what it awaits down to the future at the end, which is left out."""
+    chain, inner = [outermost], _awaited_by(outermost)
+    while isinstance(inner, CoroutineType) or _is_driver(inner):
+        chain.append(inner)
+        inner = _awaited_by(inner)
+    return chain[::-1]
+
+
+def _awaited_by(outer: Any) -> Any:
+    if isinstance(outer, CoroutineType):
+        return outer.cr_await
+    if _is_driver(outer):
+        for referent in gc.get_referents(outer):
+            if isinstance(referent, AsyncGeneratorType):
+                return referent.ag_await
+            if _is_driver(referent):
+                return referent
+    return None
+
+
+def _is_driver(awaited: Any) -> bool:
+    return type(awaited).__name__ in _DRIVERS
+
+
+def _end(awaited: Any) -> bool:
+    """Close it; False if it awaits again."""
+    try:
+        if _is_driver(awaited):
+            awaited.throw(GeneratorExit)
+            return False
+        awaited.close()
+    except BaseException:  # noqa: BLE001 - an effect that nobody wants any more
+        return getattr(awaited, "cr_frame", None) is None
+    return True

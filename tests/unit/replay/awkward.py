@@ -55,6 +55,29 @@ async def numbers() -> Any:
         await step("close again")
 
 
+async def nested() -> None:
+    """Cleans up with awaits at every depth, through coroutines and generators."""
+
+    async def source() -> Any:
+        try:
+            await clinging("in generator")
+            yield 1
+        finally:
+            await clinging("after generator")
+
+    async def inner() -> None:
+        try:
+            await anext(source(), None)
+        finally:
+            await clinging("after inner")
+
+    try:
+        await inner()
+    finally:
+        await clinging("after nested")
+        await anext(source())
+
+
 async def half_used() -> None:
     async for _ in numbers():
         break
@@ -108,6 +131,7 @@ async def everything() -> str:
         asyncio.create_task(each())
         for each in (
             effects,
+            nested,
             half_used,
             unstarted,
             failing,
