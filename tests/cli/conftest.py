@@ -9,6 +9,7 @@ import re
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,6 +25,7 @@ from orquestrax.core.store.database import Address
 from orquestrax.core.store.migrate import migrate
 
 _numbers = itertools.count()
+PATIENCE = 40.0  # seconds
 SCRIPT = Path(sys.executable).with_name("orquestrax")
 FLOWS = '''
 import asyncio
@@ -155,7 +157,10 @@ def ox(folder: Path, capfd: pytest.CaptureFixture[str]) -> Callable[..., Result]
     def run(*arguments: str) -> Result:
         capfd.readouterr()
         before = dict(sys.modules)
+        stop = threading.Timer(PATIENCE, os.kill, (os.getpid(), signal.SIGTERM))
+        stop.start()  # a command that waits for ever takes orders, and not the test's time limit
         status = call(app, arguments)
+        stop.cancel()
         for name in sys.modules.keys() - before.keys():  # the next command is a new process to its modules
             if str(folder) in str(getattr(sys.modules[name], "__file__", "")):
                 del sys.modules[name]

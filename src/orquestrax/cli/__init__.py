@@ -18,6 +18,8 @@ from __future__ import annotations
 
 import sys
 
+__all__ = ["main"]
+
 
 def main() -> None:
     """The entry point of `orquestrax`."""

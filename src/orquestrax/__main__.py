@@ -1,0 +1,5 @@
+"""`python -m orquestrax` is `orquestrax`."""
+
+from orquestrax.cli import main
+
+main()
