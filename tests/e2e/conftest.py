@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
@@ -68,6 +68,6 @@ async def open_page(browser: Browser) -> AsyncIterator[Opened]:
 
 
 @pytest.fixture
-def names(request: pytest.FixtureRequest) -> Iterator[Callable[[str], str]]:
+def names(request: pytest.FixtureRequest) -> Callable[[str], str]:
     """Ids that no other test has."""
-    yield lambda name: f"{request.node.name[5:25].replace('_', '-')}-{name}"
+    return lambda name: f"{request.node.name[5:25].replace('_', '-')}-{name}"

@@ -6,7 +6,7 @@ import asyncio
 import os
 import shutil
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import pytest
 from playwright.async_api import ConsoleMessage, Page
@@ -65,7 +65,7 @@ class Site:
         self.server: WebServer
         self.app: Any
 
-    async def __aenter__(self) -> Site:
+    async def __aenter__(self) -> Self:
         self.client = await self.node.start()
         # Hints that are never started: what pages show then comes from the polls alone.
         heard = self.node.hints if self._hints else Hints(self.node.store.database.address)

@@ -19,7 +19,8 @@ PATHS = (
 )
 SIDEWAYS = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
 SMALL = """() => [...document.querySelectorAll("a, button, summary, input:not([type=hidden]), select, textarea")]
-  .filter((e) => e.checkVisibility() && !e.closest(".unseen, .skip, p, dd, td, .crumbs") && !e.matches(".unseen, .skip, [type=checkbox]"))
+  .filter((e) => e.checkVisibility() && !e.closest(".unseen, .skip, p, dd, td"))
+  .filter((e) => !e.matches("[type=checkbox]"))
   .map((e) => [e.outerHTML.slice(0, 80), e.getBoundingClientRect()])
   .filter(([, box]) => box.height < 24 || box.width < 24).map(([html]) => html)"""
 

@@ -9,7 +9,7 @@ from orquestrax.web.views.forms.fields import find
 from orquestrax.web.views.forms.shape import ROOT, Shape
 
 _ARGUMENT: Final = re.compile(r"argument '(?P<name>[^']+)'")
-_PATH: Final = re.compile(r" at \$(?P<path>[^\s]*)$")
+_PATH: Final = re.compile(r" at \$(?P<path>[^\s;]*)(?=;|$)")
 _STEP: Final = re.compile(r"\.(?P<name>[^.\[\]]+)|\[(?P<place>\d+)\]")
 _LACKS: Final = re.compile(r"missing required field (?P<name>\S+)|the input lacks '(?P<argument>[^']+)'")
 
@@ -24,7 +24,7 @@ def place_of(sentence: str, shape: Shape, *, single: bool) -> tuple[str, str]:
     said = sentence
     at = _PATH.search(said)
     if at is not None:
-        said = said[: at.start()]
+        said = said[: at.start()] + said[at.end() :]
         path += "".join(f".{step['name'] or step['place']}" for step in _STEP.finditer(at["path"]))
     if lacks is not None:
         path += f".{lacks['name'] or lacks['argument']}"
