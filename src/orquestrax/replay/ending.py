@@ -39,7 +39,7 @@ class Ending:
         loop = self._loop
         pending = loop.unfinished()
         if not pending and not _half_used(loop):
-            loop.context.run(self._finish)
+            self._finish()
             return
         for task in pending:
             task.cancel()
@@ -55,9 +55,12 @@ class Ending:
                 task.cancel()
         for generator in _half_used(loop):
             await _close(loop, generator)
-        self._finish()
+        loop.on_halt = self._finish
 
     def _finish(self) -> None:
+        self._loop.context.run(self._encode_outcome)
+
+    def _encode_outcome(self) -> None:
         main = self._loop.main
         assert main is not None
         if main.cancelled():

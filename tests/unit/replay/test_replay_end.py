@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 from typing import Any
 
-from tests.unit.replay.kit import step
+from tests.unit.replay.kit import Host, step
 
 
 def test_cancel_reaches_the_main_task_and_may_be_answered(host: Any) -> None:
@@ -121,6 +121,44 @@ def test_timers_without_a_task_are_dropped_at_the_end(host: Any) -> None:
     turn = run.complete("a")
     assert [c.kind for c in turn.abandoned] == ["timer"]
     assert run.result == "done"
+
+
+def test_the_last_rounds_are_those_of_asyncio_run() -> None:
+    """What is ready when the main task ends still runs, what that makes ready does not."""
+
+    def program() -> tuple[Any, list[str]]:
+        seen: list[str] = []
+
+        def tick(loop: Any) -> None:
+            seen.append("tick")
+            loop.call_soon(tick, loop)
+
+        async def beside() -> None:
+            try:
+                while True:
+                    seen.append("beside")
+                    await asyncio.sleep(0)
+            finally:
+                seen.append("cancelled")
+                await asyncio.sleep(0)
+                seen.append("cleaned")
+
+        async def main() -> None:
+            asyncio.create_task(beside())  # noqa: RUF006
+            tick(asyncio.get_running_loop())
+            await asyncio.sleep(0)
+            await asyncio.sleep(0)
+
+        return main, seen
+
+    main, expected = program()
+    asyncio.run(main())
+    main, seen = program()
+    assert Host(main).replay.finished
+    shared = len(seen)
+    assert seen == expected[:shared]
+    assert set(expected[shared:]) == {"tick"}  # of rounds in which asyncio.run closes its executor
+    assert seen.count("beside") == 3
 
 
 def test_half_used_generators_are_closed_at_the_end(host: Any) -> None:
