@@ -13,7 +13,6 @@ from types import AsyncGeneratorType, CoroutineType
 from typing import Any, Final
 
 from orquestrax.replay.loop import Loop
-from orquestrax.replay.tasks import silence
 
 _TRIES: Final = 1000
 # What drives an asynchronous generator, and alone may close it while it awaits. Python has no names for these.
@@ -27,7 +26,6 @@ def evict(loop: Loop) -> None:
     if loop.keeper is not None:
         tasks.insert(0, loop.keeper)
     for task in tasks:
-        silence(task)
         _close(task.get_coro())
     generators: list[Any] = loop.generators[::-1]
     for generator in generators:

@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from orquestrax.replay.forbidden import ForbiddingLoop, refuse
 from orquestrax.replay.machine import Machine
-from orquestrax.replay.tasks import CommandFuture, Future, Task, silence
+from orquestrax.replay.tasks import CommandFuture, Future, Task
 
 _IN_A_SET: Final = sys.version_info < (3, 14)
 _FEW: Final = 64
@@ -90,7 +90,6 @@ class Maker(ForbiddingLoop):  # type: ignore[misc] # what `type` makes is Any
         if _IN_A_SET:
             asyncio._unregister_task(task)  # noqa: SLF001
         if self.closed:
-            silence(task)
             coro.close()
         elif listed:
             self._tasks.append(task)
@@ -103,7 +102,7 @@ class Maker(ForbiddingLoop):  # type: ignore[misc] # what `type` makes is Any
         if self.silent:
             for task in self._tasks:
                 if task.done():
-                    silence(task)  # said when it happened
+                    task._log_traceback = False  # noqa: SLF001 - said when it happened
         self._tasks = self.unfinished()
         self._prune_at = max(_FEW, 2 * len(self._tasks))
 

@@ -93,9 +93,3 @@ class Task(asyncio.Task[Any]):
 
     def __hash__(self) -> int:
         return self.number
-
-
-def silence(task: asyncio.Task[Any]) -> None:
-    """Let a task go without the report that it was pending, or that nobody saw its error."""
-    task._log_destroy_pending = False  # type: ignore[attr-defined]  # noqa: SLF001 - asyncio's own switch
-    task._log_traceback = False  # noqa: SLF001
