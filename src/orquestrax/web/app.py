@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from fastapi import FastAPI
+from fastapi.routing import APIRoute
+from starlette.routing import BaseRoute
 
 from orquestrax.base.release import RELEASE
 from orquestrax.client.client import Client
@@ -15,10 +18,12 @@ from orquestrax.core.store.webverbs import WebStore
 from orquestrax.define.workflow import Workflow
 from orquestrax.settings import Settings
 from orquestrax.web import errors, security
+from orquestrax.web.api import document, health
 from orquestrax.web.api import router as api
+from orquestrax.web.auth import Access, login
 from orquestrax.web.context import WebContext
 from orquestrax.web.pages import router as pages
-from orquestrax.web.pages import streams
+from orquestrax.web.pages import static, streams
 
 
 def create_app(
@@ -28,8 +33,14 @@ def create_app(
     store: ClientStore,
     settings: Settings,
     workflows: Mapping[str, Workflow[Any, Any]],
+    clock: Callable[[], float] = time.monotonic,
 ) -> FastAPI:
-    """The ASGI app: REST API and dashboard. It may be mounted under a prefix in another app."""
+    """The ASGI app: REST API and dashboard. It may be mounted under a prefix in another app.
+
+    Without a token in the settings it answers only under names of this machine and the settings' host.
+
+    clock  seconds that only rise, for sessions
+    """
     app = FastAPI(
         title="OrquestraX",
         version=RELEASE,
@@ -46,9 +57,17 @@ def create_app(
         settings=settings,
         workflows=workflows,
     )
-    security.install(app, settings)
     errors.install(app)
     streams.install(app, context)
-    app.include_router(api)
-    app.include_router(pages)
+    for router in (api, login.router, pages):
+        app.include_router(router)
+    document.install(app, secured=settings.token is not None)
+    security.install(app, settings, Access(settings.token, clock), exempt=_exempt())
     return app
+
+
+def _exempt() -> list[BaseRoute]:
+    """The routes that need no login: these and no others."""
+    endpoints = (health.live, health.ready, login.show, login.send, static.static)
+    routes = [*health.router.routes, *login.router.routes, *static.router.routes]
+    return [route for route in routes if isinstance(route, APIRoute) and route.endpoint in endpoints]

@@ -11,6 +11,7 @@ from fastapi.exception_handlers import http_exception_handler, request_validatio
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import Response
 from starlette.exceptions import HTTPException
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from orquestrax.base.errors import (
     Conflict,
@@ -20,8 +21,9 @@ from orquestrax.base.errors import (
     NotFound,
     OrquestraxError,
 )
-from orquestrax.web.api.problems import is_api, of_error
-from orquestrax.web.render import base_of, page
+from orquestrax.web.api.problems import of_error
+from orquestrax.web.places import is_api, is_page
+from orquestrax.web.render import page
 
 log = logging.getLogger(__name__)
 STATUSES: Final[tuple[tuple[type[OrquestraxError], int, str], ...]] = (
@@ -32,20 +34,38 @@ STATUSES: Final[tuple[tuple[type[OrquestraxError], int, str], ...]] = (
     (DatabaseError, 503, "The database does not answer"),
 )
 _HTTP: Final = {403: "Refused", 404: "Not found", 405: "Not possible", 413: "Too large"}
-_MACHINES: Final = ("/api/", "/health/", "/static/", "/live")
 
 
 def install(app: FastAPI) -> None:
-    """Answer errors of pages with pages."""
+    """Answer errors of pages with pages. Call it before the guard is put around, so that it is inside."""
     app.add_exception_handler(OrquestraxError, _ours)
     app.add_exception_handler(HTTPException, _http)
     app.add_exception_handler(RequestValidationError, _invalid)
-    app.add_exception_handler(Exception, _unexpected)
+    app.add_middleware(LastResort)
 
 
-def is_page(request: Request) -> bool:
-    """Whether a person looks at the answer."""
-    return not request.url.path.removeprefix(base_of(request)).startswith(_MACHINES)
+class LastResort:
+    """ASGI middleware: answers what nothing else caught, within the guard, so that its headers are on it too."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request."""
+        started = False
+
+        async def noting(message: Message) -> None:
+            nonlocal started
+            started = True
+            await send(message)
+
+        try:
+            await self._app(scope, receive, noting)
+        except Exception as error:
+            if started or scope["type"] != "http":
+                raise
+            answer = await _unexpected(Request(scope), error)
+            await answer(scope, receive, send)
 
 
 async def _invalid(request: Request, error: Exception) -> Response:

@@ -1,4 +1,8 @@
-"""The guard of the web room: headers on every answer, origins on every unsafe request, a token in every form.
+"""The guard of the web room: what passes before every route, and the headers on every answer.
+
+    door     host, origin, text, content type, length of the body
+    auth     the token or a session, for every route but the exempt ones
+    CSRF     a token in every form
 
 The CSRF token is a double submit: a random cookie that scripts cannot read and other sites cannot send, and
 the same value in the form. It needs no state on the server, so it holds over restarts and over several nodes.
@@ -8,31 +12,45 @@ from __future__ import annotations
 
 import hmac
 import secrets
+from collections.abc import Sequence
 from typing import Annotated, Final
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlencode
 
 from fastapi import Depends, FastAPI, HTTPException, Request
 from starlette.datastructures import FormData, MutableHeaders
-from starlette.responses import PlainTextResponse
+from starlette.responses import PlainTextResponse, RedirectResponse, Response
+from starlette.routing import BaseRoute, Match
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from orquestrax.base.errors import InvalidInput
 from orquestrax.settings import Settings
+from orquestrax.web import door
+from orquestrax.web.api.problems import problem
+from orquestrax.web.auth.access import Access, Verdict
+from orquestrax.web.places import is_api, is_page, prefix_of
 
 CSRF_COOKIE: Final = "orquestrax_csrf"
 CSRF_FIELD: Final = "csrf"
-SAFE: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 HEADERS: Final = {
     "content-security-policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; "
     "connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
     "x-content-type-options": "nosniff",
     "referrer-policy": "same-origin",
     "cross-origin-opener-policy": "same-origin",
+    "cross-origin-resource-policy": "same-origin",
 }
+UNKNOWN: Final = door.Refusal(
+    401, "Not logged in", "this needs the token: send the header `Authorization: Bearer TOKEN`"
+)
+THROTTLED: Final = door.Refusal(
+    429, "Too many attempts", "too many wrong tokens came from this address: wait a minute and try again"
+)
 
 
-def install(app: FastAPI, settings: Settings) -> None:
-    """Put the guard before every route of the app."""
-    app.add_middleware(Guard, settings=settings)
+def install(app: FastAPI, settings: Settings, access: Access, *, exempt: Sequence[BaseRoute]) -> None:
+    """Put the guard around the app; the routes in `exempt` need no login."""
+    app.state.access = access
+    app.add_middleware(Guard, settings=settings, access=access, exempt=exempt)
 
 
 def csrf_token(request: Request) -> str:
@@ -41,12 +59,21 @@ def csrf_token(request: Request) -> str:
     return token
 
 
+def renew_csrf(request: Request, answer: Response) -> None:
+    """Give the browser a new token: what was known before a login is worth nothing behind it."""
+    answer.headers.append("set-cookie", _csrf_cookie(request, secrets.token_urlsafe(32)))
+
+
 async def checked_form(request: Request) -> FormData:
-    """The fields of a posted form; 403 if its token is not this browser's."""
+    """The fields of a posted form; 403 if its token is not this browser's, 422 for text that cannot be stored."""
     form = await request.form()
     sent, own = form.get(CSRF_FIELD), request.cookies.get(CSRF_COOKIE, "")
-    if not own or not isinstance(sent, str) or not hmac.compare_digest(sent.encode(), own.encode()):
+    if not own or not isinstance(sent, str) or not hmac.compare_digest(_bytes(sent), _bytes(own)):
         raise HTTPException(403, "this form is out of date: go back, reload the page, and send it again")
+    for name, value in form.multi_items():
+        unfit = door.unfit_text(f"{name}{value}")
+        if unfit is not None:
+            raise InvalidInput(f"the field {name!r} holds {unfit}; remove it")
     return form
 
 
@@ -56,32 +83,77 @@ CheckedForm = Annotated[FormData, Depends(checked_form)]
 class Guard:
     """ASGI middleware: see the module's head."""
 
-    def __init__(self, app: ASGIApp, settings: Settings) -> None:
-        self._app, self._settings = app, settings
+    def __init__(self, app: ASGIApp, settings: Settings, access: Access, exempt: Sequence[BaseRoute]) -> None:
+        self._app, self._settings, self._access, self._exempt = app, settings, access, exempt
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve one request."""
+        """Serve one request; web sockets are not served, so nothing can come in by them."""
+        if scope["type"] == "websocket":
+            await send({"type": "websocket.close", "code": 1008})
+            return
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
         request = Request(scope)
-        own = request.cookies.get(CSRF_COOKIE)
-        request.state.csrf = token = own or secrets.token_urlsafe(32)
+        request.state.csrf = request.cookies.get(CSRF_COOKIE) or secrets.token_urlsafe(32)
+        refused = self._refused(request)
+        serve = self._app if refused is None else refused
+        await serve(scope, door.limited(receive), _with_headers(request, send))
 
-        async def guarded(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                headers = MutableHeaders(scope=message)
-                headers.update(HEADERS)
-                if own is None and request.method == "GET":
-                    headers.append("set-cookie", f"{CSRF_COOKIE}={token}; Path=/; HttpOnly; SameSite=Strict")
-            await send(message)
+    def _refused(self, request: Request) -> Response | None:
+        refusal = door.refusal(request, self._settings)
+        if refusal is not None:
+            return _answer(request, refusal)
+        if any(route.matches(request.scope)[0] is Match.FULL for route in self._exempt):
+            return None
+        match self._access.verdict(request):
+            case Verdict.KNOWN:
+                return None
+            case Verdict.THROTTLED:
+                wait = str(self._access.wait(request))
+                return _answer(request, THROTTLED, {"retry-after": wait})
+            case Verdict.UNKNOWN:
+                return _to_login(request) if is_page(request) else _unknown(request)
 
-        if request.method not in SAFE and not _same_origin(request):
-            await PlainTextResponse("this request comes from another site", 403)(scope, receive, guarded)
-        else:
-            await self._app(scope, receive, guarded)
+
+def _answer(request: Request, refusal: door.Refusal, headers: dict[str, str] | None = None) -> Response:
+    if not is_api(request):
+        return PlainTextResponse(refusal.sentence, refusal.status, headers)
+    answer = problem(refusal.status, refusal.title, refusal.sentence, code=refusal.code)
+    answer.headers.update(headers or {})
+    return answer
 
 
-def _same_origin(request: Request) -> bool:
-    origin = request.headers.get("origin")
-    return origin is None or urlsplit(origin).netloc == request.headers.get("host")
+def _unknown(request: Request) -> Response:
+    return _answer(request, UNKNOWN, {"www-authenticate": "Bearer"})
+
+
+def _to_login(request: Request) -> Response:
+    login = f"{prefix_of(request)}/login"
+    if request.method != "GET":
+        return RedirectResponse(login, 303)
+    query = request.url.query
+    target = quote(request.scope["path"]) + (f"?{query}" if query else "")
+    return RedirectResponse(f"{login}?{urlencode({'next': target})}", 303)
+
+
+def _with_headers(request: Request, send: Send) -> Send:
+    async def guarded(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            headers = MutableHeaders(scope=message)
+            headers.update(HEADERS)
+            headers.setdefault("cache-control", "no-store")
+            if CSRF_COOKIE not in request.cookies and request.method == "GET":
+                headers.append("set-cookie", _csrf_cookie(request, request.state.csrf))
+        await send(message)
+
+    return guarded
+
+
+def _csrf_cookie(request: Request, token: str) -> str:
+    secure = "; Secure" if request.url.scheme == "https" else ""
+    return f"{CSRF_COOKIE}={token}; Path=/; HttpOnly; SameSite=Strict{secure}"
+
+
+def _bytes(text: str) -> bytes:
+    return text.encode(errors="surrogatepass")

@@ -1,6 +1,9 @@
 """The REST API under /api/v1: what the CLI can do, with the CLI's sentences as problem details (RFC 9457).
 
 models     the shapes of requests and answers, which are also the OpenAPI document
+answers    instances and events as JSON
+bodies     request bodies: strict JSON with the codec's sentences
+document   the OpenAPI document
 problems   errors as problem details, with their stable codes
 instances  start, list, look, signal, cancel, terminate
 definitions

@@ -3,20 +3,40 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic.config import JsonDict
 
-from orquestrax.client.views import HistoryEvent, RunStatus
+from orquestrax.base.ids import MAX_ID, check_id, check_text
 
+# Checked by ours, so that the sentences are the CLI's; the schema says the same.
+_TEXT: Final[JsonDict] = {"minLength": 1, "maxLength": MAX_ID, "pattern": r"^[^\x00-\x1f\x7f-\x9f]*$"}
+
+
+def _checked(what: str) -> AfterValidator:
+    return AfterValidator(lambda text: check_text(text, what))
+
+
+Name = Annotated[
+    str,
+    _checked("a definition's name"),
+    Field(description="of a registered definition", examples=["fulfil"], json_schema_extra=_TEXT),
+]
+Signal = Annotated[
+    str,
+    _checked("a signal's name"),
+    Field(description="what the workflow receives it by", examples=["approval"], json_schema_extra=_TEXT),
+]
 Id = Annotated[
-    str, Field(min_length=1, max_length=255, description="1 to 255 characters", examples=["order-42"])
+    str,
+    AfterValidator(check_id),
+    Field(description="1 to 255 characters", examples=["order-42"], json_schema_extra=_TEXT),
 ]
 MessageId = Annotated[
-    str | None,
-    Field(
-        min_length=1, max_length=255, description="makes sending it again harmless", examples=["approval-1"]
-    ),
+    str,
+    _checked("a message's id"),
+    Field(description="makes sending it again harmless", examples=["approval-1"], json_schema_extra=_TEXT),
 ]
 
 
@@ -29,7 +49,7 @@ class Strict(BaseModel):
 class StartRequest(Strict):
     """A start. `input` with one parameter is its value, with several an array in order or an object by name."""
 
-    definition: str = Field(min_length=1, max_length=200, examples=["fulfil"])
+    definition: Name
     input: Any = Field(default=None, examples=[{"id": "42", "amount": 9.5}])
     id: Id | None = None
     priority: int = Field(default=2, ge=0, le=4, description="0 first to 4 last")
@@ -38,16 +58,16 @@ class StartRequest(Strict):
 class SignalRequest(Strict):
     """A signal with any JSON value."""
 
-    name: str = Field(min_length=1, max_length=255, examples=["approval"])
+    name: Signal
     value: Any = Field(default=None, examples=[True])
-    message_id: MessageId = None
+    message_id: MessageId | None = None
 
 
 class OrderRequest(Strict):
     """A cancel or a terminate."""
 
     reason: str = Field(default="", max_length=10_000, examples=["the customer changed their mind"])
-    message_id: MessageId = None
+    message_id: MessageId | None = None
 
 
 class Instance(BaseModel):
@@ -70,10 +90,11 @@ class Instance(BaseModel):
     ended_at: datetime | None
     wake_at: datetime | None
 
-    @classmethod
-    def of(cls, status: RunStatus) -> Instance:
-        """From what the client knows."""
-        return cls(**{name: getattr(status, name) for name in cls.model_fields})
+
+class Accepted(BaseModel):
+    """The message is stored and will be in the history, exactly once."""
+
+    accepted: bool = Field(examples=[True])
 
 
 class InstancePage(BaseModel):
@@ -90,11 +111,6 @@ class Event(BaseModel):
     type: str = Field(examples=["step_completed"])
     at: datetime
     data: dict[str, Any]
-
-    @classmethod
-    def of(cls, event: HistoryEvent) -> Event:
-        """From what the client knows."""
-        return cls(seq=event.seq, type=event.type, at=event.at, data=event.data)
 
 
 class Definition(BaseModel):

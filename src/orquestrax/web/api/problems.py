@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import logging
 import secrets
+from http import HTTPStatus
 from typing import Any, Final
 
-from fastapi import Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
@@ -35,24 +35,38 @@ _OURS: Final[tuple[tuple[type[OrquestraxError], int, str], ...]] = (
 _TITLES: Final = {
     200: "It was there already",
     400: "Malformed",
+    401: "Not logged in",
+    403: "Refused",
     404: "Not found",
+    405: "Not possible",
     409: "Conflict",
     413: "Too large",
+    415: "Not JSON",
+    421: "Another host",
     422: "Invalid input",
+    429: "Too many attempts",
+    503: "Database unavailable",
 }
+_SENTENCES: Final = {
+    404: "there is nothing at this address: /api/v1/openapi.json lists what there is",
+    405: "this address does not take that method: /api/v1/openapi.json lists what it takes",
+}
+_CODES: Final = {400: "OX1200", 404: "OX1300", 413: "OX1202", 422: "OX1200"}
+ALWAYS: Final = (401, 403, 413, 421, 422, 429, 503)  # of every route: by the guard, the door, the database
+BODIES: Final = (400, 415)  # of every route with a body
+THERE: Final = 200
 
 
 def documented(*statuses: int, model: Any = None) -> dict[int | str, dict[str, Any]]:
     """The answers of a route beside its usual one, for the OpenAPI document."""
     answers: dict[int | str, dict[str, Any]] = {}
-    for status in (*statuses, 403, 503):
-        if status == 200:  # noqa: PLR2004
-            answers[status] = {"model": model, "description": _TITLES[status]}
+    for status in sorted({*statuses, *ALWAYS}):
+        answers[status] = {"description": _TITLES[status]}
+        if status == THERE:
+            answers[status]["model"] = model
         else:
-            answers[status] = {
-                "description": _TITLES.get(status, "Refused" if status == 403 else "Database unavailable"),  # noqa: PLR2004
-                "content": {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}},
-            }
+            schema = {"$ref": "#/components/schemas/Problem"}  # put there by `document`
+            answers[status]["content"] = {MEDIA_TYPE: {"schema": schema}}
     return answers
 
 
@@ -74,7 +88,7 @@ def of_error(error: Exception) -> JSONResponse:
     if isinstance(error, RequestValidationError):
         return _invalid(error)
     if isinstance(error, HTTPException):
-        return problem(error.status_code, _TITLES.get(error.status_code, "Refused"), str(error.detail))
+        return _of_http(error)
     for kind, status, title in _OURS:
         if isinstance(error, kind):
             return problem(status, title, str(error), code=error.code)
@@ -83,19 +97,17 @@ def of_error(error: Exception) -> JSONResponse:
     return answer
 
 
+def _of_http(error: HTTPException) -> JSONResponse:
+    status, detail = error.status_code, str(error.detail)
+    if detail == HTTPStatus(status).phrase:  # the framework's own, which says nothing
+        detail = _SENTENCES.get(status, detail)
+    answer = problem(status, _TITLES.get(status, "Refused"), detail, code=_CODES.get(status, "OX1000"))
+    answer.headers.update(error.headers or {})
+    return answer
+
+
 def _invalid(error: RequestValidationError) -> JSONResponse:
     """The first fault, as one sentence with its place."""
     fault = error.errors()[0]
-    if fault["type"] == "json_invalid":
-        reason = fault.get("ctx", {}).get("error", "")
-        return problem(
-            400, "Malformed", f"the body is not JSON: {reason} at character {fault['loc'][-1]}", code="OX1200"
-        )
     place = ".".join(str(part) for part in fault["loc"])
     return problem(422, "Invalid input", f"{place}: {fault['msg'].lower()}", code="OX1200")
-
-
-def is_api(request: Request) -> bool:
-    """Whether a program asks: it gets problem details instead of a page."""
-    path = request.url.path.removeprefix(request.scope.get("root_path", ""))
-    return path.startswith(("/api/", "/health/"))

@@ -1,0 +1,25 @@
+"""What the tests of this room start."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import orquestrax as ox
+
+
+@ox.workflow(name="greet")
+async def greet(name: str, times: int = 1) -> str:
+    return " ".join([f"hello {name}"] * times)
+
+
+@ox.workflow(name="one")
+async def one(value: Any) -> Any:
+    return value
+
+
+@ox.workflow(name="approve")
+async def approve() -> Any:
+    return await ox.receive("approval")
+
+
+WORKFLOWS = {workflow.name: workflow for workflow in (greet, one, approve)}

@@ -1,0 +1,86 @@
+"""REST: what it is for."""
+
+from __future__ import annotations
+
+from tests.web.conftest import Web
+
+START = "/api/v1/instances"
+
+
+async def test_an_instance_is_started_read_and_listed(web: Web) -> None:
+    answer = await web.http.post(START, json={"definition": "greet", "id": "g", "input": {"name": "Ada"}})
+    assert answer.status_code == 201
+    assert answer.json()["id"] == "g"
+    assert answer.json()["created_by"] == "api"
+    assert await (await web.node.get("g")).result(10) == "hello Ada"
+    shown = (await web.http.get(f"{START}/g")).json()
+    assert (shown["status"], shown["result"], shown["input"]) == ("completed", "hello Ada", ["Ada", 1])
+    events = (await web.http.get(f"{START}/g/events")).json()
+    assert [event["seq"] for event in events] == list(range(len(events)))
+    assert [item["id"] for item in (await web.http.get(START)).json()["items"]] == ["g"]
+
+
+async def test_the_same_start_again_finds_it(web: Web) -> None:
+    body = {"definition": "one", "id": "same", "input": {"a": 1, "b": 2}}
+    first = await web.http.post(START, json=body)
+    second = await web.http.post(START, json={**body, "input": {"b": 2, "a": 1}})
+    assert (first.status_code, second.status_code) == (201, 200)
+    assert await web.rows() == 1
+
+
+async def test_numbers_keep_their_digits(web: Web) -> None:
+    number = "123456789012345678901234567890"
+    body = f'{{"definition": "one", "id": "big", "input": {number}}}'
+    answer = await web.http.post(START, content=body, headers={"content-type": "application/json"})
+    assert answer.status_code == 201
+    assert f'"input":[{number}]' in (await web.http.get(f"{START}/big")).text
+
+
+async def test_deep_values_come_back(web: Web) -> None:
+    deep = "[" * 400 + "]" * 400
+    body = f'{{"definition": "one", "id": "deep", "input": {deep}}}'
+    answer = await web.http.post(START, content=body, headers={"content-type": "application/json"})
+    assert answer.status_code == 201
+    assert deep in (await web.http.get(f"{START}/deep")).text
+    assert deep in (await web.http.get(f"{START}/deep/events")).text
+
+
+async def test_a_signal_reaches_the_instance_once(web: Web) -> None:
+    await web.http.post(START, json={"definition": "approve", "id": "a"})
+    message = {"name": "approval", "value": {"by": "Ada"}, "message_id": "m-1"}
+    for _ in range(2):
+        answer = await web.http.post(f"{START}/a/signal", json=message)
+        assert (answer.status_code, answer.json()) == (202, {"accepted": True})
+        if await web.rows() == 1:
+            break
+    assert await (await web.node.get("a")).result(10) == {"by": "Ada"}
+
+
+async def test_a_cancel_needs_no_body(web: Web) -> None:
+    await web.http.post(START, json={"definition": "approve", "id": "c"})
+    assert (await web.http.post(f"{START}/c/cancel")).status_code == 202
+
+
+async def test_pages_follow_each_other(web: Web) -> None:
+    for number in range(5):
+        await web.http.post(START, json={"definition": "approve", "id": f"p{number}"})
+    seen, query = [], {"limit": "2"}
+    while True:
+        page = (await web.http.get(START, params=query)).json()
+        seen += [item["id"] for item in page["items"]]
+        if page["next"] is None:
+            break
+        query["after"] = page["next"]
+    assert seen == ["p4", "p3", "p2", "p1", "p0"]
+
+
+async def test_definitions_have_their_schemas(web: Web) -> None:
+    found = (await web.http.get("/api/v1/definitions")).json()
+    assert sorted(definition["name"] for definition in found) == ["approve", "greet", "one"]
+    shown = (await web.http.get("/api/v1/definitions/greet")).json()
+    assert set(shown["input_schema"]["properties"]) == {"name", "times"}
+
+
+async def test_health(web: Web) -> None:
+    assert (await web.http.get("/health/live")).json() == {"status": "live"}
+    assert (await web.http.get("/health/ready")).json() == {"status": "ready"}
