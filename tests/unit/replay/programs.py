@@ -11,6 +11,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from contextvars import ContextVar
 from dataclasses import dataclass, field
+from random import Random
 from typing import Any
 
 from hypothesis import strategies as st
@@ -78,6 +79,26 @@ def programs(draw: st.DrawFn) -> Program:
     root = Node("seq", 0, 0, draw(st.lists(tree, min_size=1, max_size=4)))
     arrivals = draw(st.lists(st.tuples(st.integers(0, 6), st.sampled_from(SIGNALS)), max_size=4))
     cancel = draw(st.none() | st.integers(0, 6))
+    return _program(root, arrivals, cancel)
+
+
+def seeded(seed: int) -> Program:
+    """A program that is the same on every Python version."""
+    chance = Random(seed)
+    root = Node("seq", 0, 0, [_tree(chance, 3) for _ in range(chance.randint(1, 4))])
+    arrivals = [(chance.randrange(7), chance.choice(SIGNALS)) for _ in range(chance.randrange(5))]
+    return _program(root, arrivals, chance.choice([None, None, chance.randrange(7)]))
+
+
+def _tree(chance: Random, depth: int) -> Node:
+    units, which = chance.randrange(5), chance.randrange(4)
+    if depth == 0 or chance.random() < 0.3:
+        return Node(chance.choice(LEAVES), units, which)
+    children = [_tree(chance, depth - 1) for _ in range(chance.randint(1, 3))]
+    return Node(chance.choice(CONTAINERS), units, which, children)
+
+
+def _program(root: Node, arrivals: list[tuple[int, str]], cancel: int | None) -> Program:
     free = _number(root, MOST_NODES - len(arrivals) - 1)
     signals = [(units * UNIT + 2 ** (free + n), name) for n, (units, name) in enumerate(arrivals)]
     at = None if cancel is None else cancel * UNIT + 2 ** (free + len(arrivals))
