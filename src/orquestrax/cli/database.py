@@ -103,6 +103,7 @@ async def _status(address: Address) -> dict[str, Any]:
             "pg_database_size(current_database()) as bytes"
         )
         current = migration == newest()
+        counts = await ClientStore(database).counts() if current else {}
         return {
             "server": row["server"],
             "schema": address.schema,
@@ -110,7 +111,7 @@ async def _status(address: Address) -> dict[str, Any]:
             "newest": newest(),
             "bytes": row["bytes"],
             "nodes": await _nodes_at_work(database) if current else 0,
-            "instances": await ClientStore(database).counts() if current else {},
+            "instances": {name: n for name, n in counts.items() if n},
         }
     finally:
         await database.close()
