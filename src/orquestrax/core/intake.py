@@ -67,7 +67,11 @@ class Intake:
             raise OrquestraxError(f"no code for the definition {row.definition!r} is here")
         execution = self._execution(row.key, row.id, workflow, row.started_at, row.input.encode())
         execution.status = row.status
-        execution.restore(history.events)
+        try:
+            execution.restore(history.events)
+        except BaseException:
+            execution.replay.close()
+            raise
         return execution
 
     def _resume(self, execution: Execution, row: InstanceRow, history: History) -> None:
