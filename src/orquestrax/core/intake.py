@@ -53,7 +53,7 @@ class Intake:
             return
         try:
             execution = self._rebuild(row, history)
-        except (OrquestraxError, ValueError, TypeError) as error:
+        except Exception as error:  # noqa: BLE001 - whatever it was: the instance is parked, visibly
             self._refused(row, history, error)
             return
         execution.read_mail = max(row.mail, *(message.number for message in history.messages), 0)
