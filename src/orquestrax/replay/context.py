@@ -9,6 +9,7 @@ import asyncio
 import random as _random
 from asyncio import _get_running_loop
 from collections.abc import Coroutine
+from copy import copy
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
@@ -17,7 +18,7 @@ from typing import Any, Final, TypeAlias, TypeVar, _SpecialForm, overload
 from uuid import UUID
 
 from orquestrax.base.codec import Codec
-from orquestrax.base.errors import InvalidInput, NotInWorkflow
+from orquestrax.base.errors import DefinitionError, InvalidInput, NotInWorkflow
 from orquestrax.model.commands import StepSpec
 from orquestrax.replay.instance import Replay
 from orquestrax.replay.loop import Loop
@@ -113,16 +114,20 @@ _receive.__name__ = _receive.__qualname__ = "receive"  # what "was never awaited
 _NO_CODE: Final = (lambda: None).__code__
 
 
-@lru_cache(maxsize=1024)
-def _cached_codec(name: str, type_: Any) -> Codec[Any]:
-    return Codec(type_, where=f"signal {name!r}")
+@lru_cache(maxsize=256)
+def _compiled(type_: Any) -> Codec[Any]:
+    return Codec(type_, where="signal")
 
 
 def _codec(name: str, type_: Any) -> Codec[Any]:
+    """Compiled once per type: names of signals may be made up as a workflow runs."""
+    where = f"signal {name!r}"
     try:
-        return _cached_codec(name, type_)
-    except TypeError:  # annotated with something that cannot be hashed
-        return Codec(type_, where=f"signal {name!r}")
+        codec = copy(_compiled(type_))
+    except (TypeError, DefinitionError):  # annotated with what has no hash, or refused: then with the name
+        return Codec(type_, where=where)
+    codec.where = where
+    return codec
 
 
 def ask_step(step: StepSpec, arguments: bytes, file: str | None, line: int | None) -> asyncio.Future[Any]:

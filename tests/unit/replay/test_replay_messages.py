@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from typing import Any
+from typing import Annotated, Any
 
 import pytest
 from tests.unit.replay.kit import step
 
 import orquestrax.replay.context as ox
+from orquestrax.base.errors import DefinitionError, PayloadError
 
 
 def test_receive_waits_and_decodes(host: Any) -> None:
@@ -102,6 +103,36 @@ def test_a_payload_that_does_not_fit_is_consumed(host: Any) -> None:
     assert name == "PayloadError"
     assert "signal 'go'" in message
     assert second == 2
+
+
+def test_each_error_names_its_own_signal(host: Any) -> None:
+    async def main() -> Any:
+        words = []
+        for name in ("one", "two", "one"):
+            try:
+                await ox.receive(name, int)
+            except PayloadError as error:
+                words.append(str(error).split(":")[0])
+        return words
+
+    run = host(main)
+    for name in ("one", "two", "one"):
+        run.signal(name, "text")
+    assert run.result == ["signal 'one'", "signal 'two'", "signal 'one'"]
+
+
+def test_types_without_a_hash_and_types_that_cannot_be_stored(host: Any) -> None:
+    async def main() -> Any:
+        numbers = await ox.receive("go", Annotated[int, ["not hashable"]])  # type: ignore[arg-type]
+        try:
+            await ox.receive("go", object())  # type: ignore[arg-type]
+        except DefinitionError as error:
+            return [numbers, str(error).startswith("signal 'go'")]
+
+    run = host(main)
+    run.signal("go", 5)
+    run.signal("go", 6)
+    assert run.result == [5, True]
 
 
 @pytest.mark.parametrize("name", ["", None, 5])
