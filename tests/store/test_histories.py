@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from importlib.resources import files
 from uuid import UUID
 
 import asyncpg
@@ -85,3 +86,12 @@ async def test_the_statement_has_one_snapshot(rig: Rig):
     text = statement(rig.address.schema, "histories")
     assert text.count(";") == 0
     assert text.count("union all") == 2
+
+
+def test_I3_no_statement_changes_or_removes_an_event():
+    """Append-only: the one statement that names the table beside reads inserts."""
+    for entry in files("orquestrax.core.store").joinpath("sql").iterdir():
+        text = " ".join(entry.read_text(encoding="utf-8").lower().split())
+        assert "update {schema}.events" not in text, entry.name
+        assert "delete from {schema}.events" not in text, entry.name
+        assert ("insert into {schema}.events" in text) == (entry.name == "insert_events.sql"), entry.name

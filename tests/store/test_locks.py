@@ -76,25 +76,43 @@ async def test_batches_messages_and_declarations_never_deadlock(rig: Rig, told: 
     assert declared
 
 
-@pytest.mark.parametrize("name", ["free_instances", "release_instances"])
-async def test_freeing_many_rows_locks_them_in_the_order_of_keys(rig: Rig, name: str):
-    """The freeing statement stops at the lowest locked key before it has locked any higher one."""
+@pytest.mark.parametrize(
+    "name", ["free_instances", "release_instances", "wake_blocked", "lock_instances", "send_messages"]
+)
+async def test_many_rows_are_locked_in_the_order_of_their_keys(rig: Rig, name: str):
+    """Whatever the plan: behind a lock on the lowest key, no higher one is locked yet."""
     fence = await rig.node()
     starts = [new_instance() for _ in range(20)]
     for start in reversed(starts):  # so that neither the heap nor the index has them in the order of keys
         assert await rig.client.start(start)
-    await rig.rows("update {schema}.instances set owner = $1", fence.number)
     keys = sorted(start.key for start in starts)
-    holder, freeing, probe = [await rig.connect() for _ in range(3)]
+    await rig.rows(
+        "update {schema}.instances set owner = $1, status = $2, blocked_by = 'a'",
+        None if name == "wake_blocked" else fence.number,
+        "blocked" if name == "wake_blocked" else "running",
+    )
+    holder, locking, probe = [await rig.connect() for _ in range(3)]
+    await locking.execute("set enable_indexscan = off; set enable_bitmapscan = off")
     held = holder.transaction()
     await held.start()
-    lock = rig.text("select 1 from {schema}.instances where key = $1 for update")
-    await holder.fetch(lock, keys[0])
-    task = asyncio.create_task(freeing.fetch(statement(rig.address.schema, name), fence.number))
-    await blocked_backend(rig, freeing)
+    await holder.fetch(rig.text("select 1 from {schema}.instances where key = $1 for update"), keys[0])
+    text = statement(rig.address.schema, name)
+    waiting = asyncio.create_task(locking.fetch(text, *arguments(name, fence.number, keys)))
+    await blocked_backend(rig, locking)
     async with probe.transaction():
-        await probe.fetch(
-            rig.text("select 1 from {schema}.instances where key = any($1) for update nowait"), keys[1:]
-        )
+        higher = rig.text("select 1 from {schema}.instances where key = any($1) for update nowait")
+        await probe.fetch(higher, keys[1:])
     await held.rollback()
-    assert len(await task) == len(keys)
+    await waiting
+
+
+def arguments(name: str, fence: int, keys: list[UUID]) -> tuple[Any, ...]:
+    """What the statement takes to touch all of the rows, in the wrong order where it takes them in order."""
+    if name == "wake_blocked":
+        return "d", "b"
+    if name == "lock_instances":
+        return (keys[::-1],)
+    if name == "send_messages":
+        n = len(keys)
+        return keys[::-1], ["signal"] * n, ["n"] * n, [str(key) for key in keys], ["1"] * n
+    return (fence,)

@@ -72,8 +72,8 @@ async def test_the_database_is_made_too(dsn: str):
     with pytest.raises(DatabaseError, match="orquestrax db migrate"):
         await require_schema(address)
     try:
-        made = await asyncio.gather(*(migrate(address) for _ in range(3)))
-        assert sorted(map(len, made)) == [0, 0, newest()]
+        made = await asyncio.gather(*(migrate(address) for _ in range(2)))
+        assert sorted(map(len, made)) == [0, newest()]
     finally:
         server = await asyncpg.connect(dsn)
         quoted = name.replace('"', '""')
