@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import pwd
 import shutil
 import subprocess
 import sys
@@ -23,7 +24,8 @@ if TYPE_CHECKING:
 
 SOURCE = Path(layout.__file__).parents[4]
 USER = Path(__file__).with_name("user.py")
-AS_ROOT = os.geteuid() == 0
+ENVIRONMENT = {"PATH": os.environ["PATH"], "PYTHONPATH": os.pathsep.join([str(SOURCE), *sys.path])}
+NOBODY = pwd.getpwnam("nobody")
 
 
 MEMORY = Path("/dev/shm")
@@ -123,7 +125,7 @@ class User:
             [options.pop("python", sys.executable), USER, home],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            env={"PATH": os.environ["PATH"], "PYTHONPATH": os.pathsep.join([str(SOURCE), *sys.path])},
+            env=ENVIRONMENT,
             text=True,
             **options,
         )
@@ -166,6 +168,32 @@ def user(place: Path) -> Iterator[Callable[..., User]]:
     yield begin
     for each in users:
         each.close()
+
+
+def common_python() -> str | None:
+    """A Python like ours that others may run, for ours may lie in root's own directory, as may all of this."""
+    look = [f"open({str(USER)!r})", "import orquestrax"]
+    for found in (sys.executable, f"/usr/bin/python3.{sys.version_info.minor}"):
+        options = {"user": NOBODY.pw_uid, "group": NOBODY.pw_gid, "cwd": "/", "env": ENVIRONMENT}
+        try:
+            subprocess.run([found, "-c", "; ".join(look)], check=True, stderr=subprocess.DEVNULL, **options)
+        except (OSError, subprocess.CalledProcessError):
+            continue
+        return found
+    return None
+
+
+@pytest.fixture
+def ordinary_user() -> dict[str, Any]:
+    """How to run a `user` that is not root: as ourselves, unless we are."""
+    if os.geteuid() != 0:
+        return {}
+    python = common_python()
+    if python is None:
+        pytest.skip(
+            f"LOUD: needs a Python 3.{sys.version_info.minor}, its packages and this checkout open to user nobody"
+        )
+    return {"python": python, "user": NOBODY.pw_uid, "group": NOBODY.pw_gid, "extra_groups": []}
 
 
 @pytest.fixture

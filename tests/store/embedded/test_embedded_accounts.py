@@ -7,9 +7,8 @@ import pwd
 import shutil
 import stat
 import subprocess
-import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import asyncpg
 import pytest
@@ -43,25 +42,6 @@ def modes(*places: Path) -> dict[Path, tuple[int, int]]:
     return {place: (stat.S_IMODE(place.stat().st_mode), place.stat().st_uid) for place in places}
 
 
-def common_python() -> str | None:
-    """A Python like ours that others may run, for ours may lie in root's own directory."""
-    for found in (Path(sys.executable), Path(f"/usr/bin/python3.{sys.version_info.minor}")):
-        options = {"user": NOBODY.pw_uid, "group": NOBODY.pw_gid, "cwd": "/"}
-        try:
-            subprocess.run([found, "-c", "import ssl"], check=True, **options)
-        except (OSError, subprocess.CalledProcessError):
-            continue
-        return str(found)
-    return None
-
-
-def an_ordinary_user() -> dict[str, object]:
-    python = common_python()
-    if python is None:
-        pytest.skip(f"LOUD: needs a Python 3.{sys.version_info.minor} that the user nobody may run")
-    return {"python": python, "user": NOBODY.pw_uid, "group": NOBODY.pw_gid, "extra_groups": []}
-
-
 def test_an_ordinary_user_runs_the_server_itself(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "geteuid", lambda: 12345)
     monkeypatch.setenv("ORQUESTRAX_PG_USER", "root")  # it is for root only
@@ -72,13 +52,12 @@ def test_an_ordinary_user_runs_the_server_itself(place: Path, monkeypatch: pytes
 
 @needs_root
 def test_a_server_of_an_ordinary_user(
-    user: Callable, new_home: Path, postmaster: Callable, data: Path
+    user: Callable, ordinary_user: dict[str, Any], new_home: Path, postmaster: Callable, data: Path
 ) -> None:
     new_home.mkdir()
     os.chown(new_home, NOBODY.pw_uid, NOBODY.pw_gid)
     new_home.chmod(0o700)
-    ordinary = an_ordinary_user()
-    first, second = user(**ordinary), user(**ordinary)
+    first, second = user(**ordinary_user), user(**ordinary_user)
     assert first.answer["dsn"] == second.answer["dsn"]
     assert uid_of(postmaster()) == NOBODY.pw_uid
     assert stat.S_IMODE((new_home / "postgres").stat().st_mode) == 0o700
@@ -92,18 +71,18 @@ def test_a_server_of_an_ordinary_user(
 
 @needs_root
 def test_root_and_the_owner_of_a_home_take_turns(
-    user: Callable, new_home: Path, postmaster: Callable, data: Path
+    user: Callable, ordinary_user: dict[str, Any], new_home: Path, postmaster: Callable, data: Path
 ) -> None:
     new_home.mkdir()
     os.chown(new_home, NOBODY.pw_uid, NOBODY.pw_gid)
     by_root = user()
     assert uid_of(postmaster()) == NOBODY.pw_uid
-    by_owner = user(**an_ordinary_user())
+    by_owner = user(**ordinary_user)
     assert by_owner.answer["dsn"] == by_root.answer["dsn"]
     by_root.ask("stop")
     by_owner.ask("stop")
     assert running(data) is None
-    assert "dsn" in user(**an_ordinary_user()).answer
+    assert "dsn" in user(**ordinary_user).answer
     owners = {path.stat().st_uid for path in (new_home / "postgres").iterdir()}
     assert owners == {NOBODY.pw_uid}
 

@@ -9,7 +9,7 @@ import subprocess
 import threading
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import asyncpg
 import pytest
@@ -43,11 +43,15 @@ def test_a_home_that_cannot_be_made(place: Path) -> None:
     assert "ORQUESTRAX_HOME" in sentence
 
 
-@pytest.mark.skipif(AS_ROOT, reason="LOUD: needs an ordinary user, for root may write everywhere")
-def test_a_home_that_may_not_be_written_to(new_home: Path) -> None:
+def test_a_home_that_may_not_be_written_to(
+    new_home: Path, user: Callable, ordinary_user: dict[str, Any]
+) -> None:
     new_home.mkdir()
+    os.chown(new_home, ordinary_user.get("user", -1), -1)
     new_home.chmod(0o500)
-    assert "Permission denied" in refusal(new_home)
+    sentence = user(**ordinary_user).answer["error"]
+    assert "Permission denied" in sentence
+    assert "ORQUESTRAX_HOME" in sentence
 
 
 @pytest.mark.skipif(not AS_ROOT, reason="LOUD: needs root, to mount a file system")

@@ -165,7 +165,7 @@ def test_a_home_that_was_removed_is_made_anew(
     second.stop()
     assert running(data) is None
     assert wait_until_gone(watchdog)
-    os.kill(pid, signal.SIGKILL)  # it would notice within a minute
+    os.kill(pid, signal.SIGQUIT)  # it would notice within a minute
 
 
 def test_stop_in_a_removed_home_is_quiet(start: Callable, home: Path, data: Path) -> None:
@@ -174,7 +174,7 @@ def test_stop_in_a_removed_home_is_quiet(start: Callable, home: Path, data: Path
     shutil.rmtree(home, ignore_errors=True)
     server.stop()
     assert home / "postgres" not in sharing._holds
-    os.kill(pid, signal.SIGKILL)
+    os.kill(pid, signal.SIGQUIT)
 
 
 def wait_until_gone(pid: int) -> bool:
