@@ -30,7 +30,6 @@ LAST: Final = 10.0  # seconds that the whole end may take, whatever users' code 
 
 def main() -> None:
     """Serve until told to stop."""
-    signal.signal(signal.SIGINT, lambda *_: None)  # a Ctrl-C is for the supervisor, which stops us in order
     control = Control(int(sys.argv[1]))
     begin = control.read()
     assert isinstance(begin, Begin)

@@ -36,6 +36,7 @@ class Offspring:
                 "orquestrax.cli.child",
                 str(theirs.fileno()),
                 stdin=asyncio.subprocess.DEVNULL,
+                start_new_session=True,  # Ctrl-C is for us: we stop the child in order
                 pass_fds=(theirs.fileno(), listening.fileno()),
             )
         reader, writer = await asyncio.open_connection(sock=ours, limit=LONGEST)

@@ -66,7 +66,12 @@ def print_table(columns: Sequence[str], rows: Iterable[Sequence[Text | str]], *,
         table.add_column(name, no_wrap=not out.is_terminal)
     for row in rows:
         table.add_row(*row)
-    out.print(table)
+    if out.is_terminal:
+        out.print(table)
+        return
+    with out.capture() as captured:
+        out.print(table)
+    sys.stdout.write("".join(f"{line.rstrip()}\n" for line in captured.get().splitlines()))
 
 
 def status_text(status: str) -> Text:

@@ -8,6 +8,7 @@ replication, so a write that overruns its deadline has its socket cut and its ou
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any, Final, TypeVar
@@ -40,7 +41,8 @@ def visible(dsn: str) -> str:
         password = parts.password
     except ValueError:
         return "the given address"
-    return dsn.replace(f":{password}@", ":…@", 1) if password else dsn
+    shown = dsn.replace(f":{password}@", ":…@", 1) if password else dsn
+    return re.sub(r"([?&]password=)[^&]*", r"\1…", shown)
 
 
 _SENTENCES: Final[tuple[tuple[tuple[type[BaseException], ...], type[DatabaseError], str], ...]] = (
