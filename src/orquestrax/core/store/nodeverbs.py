@@ -11,7 +11,7 @@ from uuid import UUID
 import asyncpg
 
 from orquestrax.base import faultpoint
-from orquestrax.core.store.database import Address, Database, connect, within
+from orquestrax.core.store.database import CONNECTION_LOST, Address, Database, connect, explain, within
 from orquestrax.core.store.fence import TERMINATE_HOLDERS, Fence, commit
 from orquestrax.core.store.statements import statement
 from orquestrax.model.events import Event
@@ -135,32 +135,41 @@ async def declare_dead(
     """Declare a node dead and free what it held; False if it has beaten, ended or been declared meanwhile.
 
     Takes the node's fence exclusively, so it waits for what is about to commit; ends holders that wait for their
-    client, because nothing on the server would.
+    client, because nothing on the server would. Raises DatabaseError after three deadlines.
     """
     number = Fence(space, fence)
     connection = await connect(address, name="orquestrax declares")
     try:
-        await within(connection, _open_declaration(connection, number, patience), address.deadline * 3)
-        ended = await connection.fetch(statement(address.schema, "end_node"), fence, "dead", heartbeat)
-        if ended:
-            await connection.fetch(statement(address.schema, "free_instances"), fence)
-            await connection.fetch(statement(address.schema, "free_tasks"), fence)
-        faultpoint.reach("declare.before_commit")
-        await commit(connection)
-        return bool(ended)
+        declaring = _declare(connection, number, address.schema, heartbeat, patience)
+        return await within(connection, declaring, address.deadline * 3)
+    except (*CONNECTION_LOST, asyncpg.PostgresError) as error:
+        raise explain(address.dsn, error) from error
     finally:
         connection.terminate()
 
 
-async def _open_declaration(connection: asyncpg.Connection, number: Fence, patience: float) -> None:
+async def _declare(
+    connection: asyncpg.Connection, number: Fence, schema: str, heartbeat: int | None, patience: float
+) -> bool:
     while True:
         try:
             await number.begin_exclusive(connection, patience=patience)
+            ended = await _end_dead(connection, number.number, schema, heartbeat)
         except asyncpg.LockNotAvailableError:
             await connection.execute("rollback")
             await connection.fetch(TERMINATE_HOLDERS, number.space, number.number)
         else:
-            return
+            return ended
+
+
+async def _end_dead(connection: asyncpg.Connection, fence: int, schema: str, heartbeat: int | None) -> bool:
+    ended = await connection.fetch(statement(schema, "end_node"), fence, "dead", heartbeat)
+    if ended:
+        await connection.fetch(statement(schema, "free_instances"), fence)
+        await connection.fetch(statement(schema, "free_tasks"), fence)
+    faultpoint.reach("declare.before_commit")
+    await commit(connection)
+    return bool(ended)
 
 
 def _row(row: asyncpg.Record) -> InstanceRow:
