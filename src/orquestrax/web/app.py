@@ -47,6 +47,7 @@ def create_app(
         docs_url=None,  # FastAPI's own page loads scripts from another host
         redoc_url=None,
         openapi_url="/api/v1/openapi.json",
+        generate_unique_id_function=lambda route: route.name,
     )
     app.state.context = context = WebContext(
         client=client,

@@ -19,6 +19,7 @@ from orquestrax.web.api.models import (
     Instance,
     InstancePage,
     OrderRequest,
+    PathId,
     SignalRequest,
     StartRequest,
 )
@@ -36,7 +37,7 @@ INPUT: Final[Codec[Any]] = Codec(Any, where="input")
     response_model=Instance,
     responses=documented(200, 404, 409, *BODIES, model=Instance),
 )
-async def start(request: Request, body: StartRequest) -> Response:
+async def start_instance(request: Request, body: StartRequest) -> Response:
     """Start an instance: stored as `pending`, then claimed by a node. Idempotent on `id`; 200 if it was there."""
     context = context_of(request)
     sent = "input" in body.model_fields_set
@@ -71,7 +72,7 @@ async def list_instances(
 @router.get("/instances/{id:path}/events", response_model=list[Event], responses=documented(404))
 async def list_events(
     request: Request,
-    id: str,
+    id: PathId,
     after: Annotated[int, Query(ge=-1, le=2**31 - 1, description="events behind this seq")] = -1,
     limit: Annotated[int, Query(ge=1, le=10_000)] = 1_000,
 ) -> Response:
@@ -83,7 +84,7 @@ async def list_events(
 
 
 @router.post("/instances/{id:path}/signal", status_code=202, responses=documented(404, 409, *BODIES))
-async def signal(request: Request, id: str, body: SignalRequest) -> Accepted:
+async def signal_instance(request: Request, id: PathId, body: SignalRequest) -> Accepted:
     """Send a signal. Accepted means that it will be in the history, exactly once."""
     run = await context_of(request).client.get(id)
     await run.signal(body.name, body.value, message_id=body.message_id)
@@ -91,7 +92,7 @@ async def signal(request: Request, id: str, body: SignalRequest) -> Accepted:
 
 
 @router.post("/instances/{id:path}/cancel", status_code=202, responses=documented(404, 409, *BODIES))
-async def cancel(request: Request, id: str, body: OrderRequest | None = None) -> Accepted:
+async def cancel_instance(request: Request, id: PathId, body: OrderRequest | None = None) -> Accepted:
     """Ask the instance to end; its code may clean up."""
     run, order = await context_of(request).client.get(id), body or OrderRequest()
     await run.cancel(order.reason, message_id=order.message_id)
@@ -99,7 +100,7 @@ async def cancel(request: Request, id: str, body: OrderRequest | None = None) ->
 
 
 @router.post("/instances/{id:path}/terminate", status_code=202, responses=documented(404, 409, *BODIES))
-async def terminate(request: Request, id: str, body: OrderRequest | None = None) -> Accepted:
+async def terminate_instance(request: Request, id: PathId, body: OrderRequest | None = None) -> Accepted:
     """End the instance at once; none of its code runs any more."""
     run, order = await context_of(request).client.get(id), body or OrderRequest()
     await run.terminate(order.reason, message_id=order.message_id)
@@ -107,6 +108,6 @@ async def terminate(request: Request, id: str, body: OrderRequest | None = None)
 
 
 @router.get("/instances/{id:path}", response_model=Instance, responses=documented(404))
-async def show(request: Request, id: str) -> Response:
+async def show_instance(request: Request, id: PathId) -> Response:
     """One instance."""
     return answer(instance(await context_of(request).client.view(id)))

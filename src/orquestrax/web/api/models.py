@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Annotated, Any, Final
 
+from fastapi import Path
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from pydantic.config import JsonDict
 
@@ -37,6 +38,10 @@ MessageId = Annotated[
     str,
     _checked("a message's id"),
     Field(description="makes sending it again harmless", examples=["approval-1"], json_schema_extra=_TEXT),
+]
+
+PathId = Annotated[
+    str, Path(description="1 to 255 characters", examples=["order-42"], json_schema_extra=_TEXT)
 ]
 
 
@@ -124,6 +129,13 @@ class Definition(BaseModel):
     served: bool
     input_schema: dict[str, Any]
     output_schema: dict[str, Any]
+
+
+class Health(BaseModel):
+    """How it is, and why if it is not well."""
+
+    status: str = Field(examples=["ready"])
+    reason: str = ""
 
 
 class Problem(BaseModel):

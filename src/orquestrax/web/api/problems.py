@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import secrets
+from collections.abc import Sequence
 from http import HTTPStatus
 from typing import Any, Final
 
@@ -52,15 +53,18 @@ _SENTENCES: Final = {
     405: "this address does not take that method: /api/v1/openapi.json lists what it takes",
 }
 _CODES: Final = {400: "OX1200", 404: "OX1300", 413: "OX1202", 422: "OX1200"}
-ALWAYS: Final = (401, 403, 413, 421, 422, 429, 503)  # of every route: by the guard, the door, the database
+DOOR: Final = (403, 413, 421, 422)  # of every route
+ALWAYS: Final = (*DOOR, 401, 429, 503)  # of every route but those for health
 BODIES: Final = (400, 415)  # of every route with a body
 THERE: Final = 200
 
 
-def documented(*statuses: int, model: Any = None) -> dict[int | str, dict[str, Any]]:
+def documented(
+    *statuses: int, model: Any = None, always: Sequence[int] = ALWAYS
+) -> dict[int | str, dict[str, Any]]:
     """The answers of a route beside its usual one, for the OpenAPI document."""
     answers: dict[int | str, dict[str, Any]] = {}
-    for status in sorted({*statuses, *ALWAYS}):
+    for status in sorted({*statuses, *always}):
         answers[status] = {"description": _TITLES[status]}
         if status == THERE:
             answers[status]["model"] = model
