@@ -83,7 +83,8 @@ def install() -> None:
     if hasattr(tasks, _HOOK):
         return
     hook = _Hook()
-    setattr(tasks, _HOOK, hook)
+    if vars(tasks).setdefault(_HOOK, hook) is not hook:  # another thread was faster
+        return
     setattr(futures, _HOOK, hook)
     _exchange(hook, tasks.as_completed, _as_completed)
     _exchange(hook, futures.wrap_future, _wrap_future)
