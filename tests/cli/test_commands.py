@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import os
+import pty
 import re
+import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -285,3 +288,45 @@ def test_module_of_the_package_runs(namespace: str) -> None:
         [sys.executable, "-m", "orquestrax", "--version"], capture_output=True, text=True, check=True
     )
     assert done.stdout.startswith("orquestrax ")
+
+
+def test_ctrl_c_in_the_shell(namespace: str) -> None:
+    """It ends what runs, and leaves the prompt."""
+    ours, theirs = pty.openpty()
+    prompt = subprocess.Popen(
+        [SCRIPT, "shell"], stdin=theirs, stdout=theirs, stderr=theirs, start_new_session=True
+    )
+    os.close(theirs)
+    shown = ""
+
+    def until(text: str) -> None:
+        nonlocal shown
+        while text not in shown:
+            shown += os.read(ours, 4096).decode(errors="replace")
+        shown = shown.partition(text)[2]
+
+    until("`client` is connected")
+    until(">>> ")
+    os.write(ours, b"print('now'); await asyncio.sleep(1000)\n")
+    until("now\r\n")
+    prompt.send_signal(signal.SIGINT)
+    until("KeyboardInterrupt")
+    until(">>> ")
+    os.write(ours, b"6 * 7\n")
+    until("42")
+    os.write(ours, b"exit()\n")
+    assert prompt.wait(30) == 0
+    os.close(ours)
+
+
+def test_ctrl_c_anywhere(folder: Path, spawn: Callable[..., Running]) -> None:
+    """No traceback, and the exit status that shells expect."""
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        url = f"postgresql://127.0.0.1:{silent.getsockname()[1]}/x"
+        for command in (["list"], ["run", "flows.py:double", "--wait"], ["db", "migrate"], ["shell"]):
+            running = spawn(*command, "--database", url)
+            running.until("^database: ")
+            with silent.accept()[0]:  # it has begun to connect
+                ended = running.end(signal.SIGINT)
+            assert (ended.status, ended.out) == (130, ""), ended
+            assert [line for line in ended.told if line] == []

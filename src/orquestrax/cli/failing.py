@@ -31,7 +31,7 @@ def call(app: typer.Typer, arguments: Sequence[str]) -> int:
     except (KeyboardInterrupt, typer.Abort):
         return INTERRUPTED
     except SystemExit as stop:
-        return stop.code if isinstance(stop.code, int) else FAILED
+        return stop.code if isinstance(stop.code, int) else FAILED if stop.code else 0
     except Exception as error:  # noqa: BLE001 - whatever it is, it becomes one sentence
         if os.environ.get(DEBUG):
             traceback.print_exc()

@@ -8,12 +8,12 @@ import code
 import contextlib
 import inspect
 import sys
-import threading
 from types import CodeType, FunctionType
 from typing import Any
 
 from orquestrax.cli import options
 from orquestrax.cli.session import opened, settings_of
+from orquestrax.client.loopthread import LoopThread
 
 BANNER = """\
 OrquestraX {release} on Python {python}. `client` is connected, `ox` is imported, `await` works at the prompt:
@@ -33,23 +33,17 @@ def shell(database: options.Database = None, namespace: options.Namespace = None
     import orquestrax
     from orquestrax.base.release import RELEASE
 
-    opening = opened(settings_of(database=database, namespace=namespace))
-    loop = asyncio.new_event_loop()
-    thread = threading.Thread(target=loop.run_forever, name="shell", daemon=True)
-    thread.start()
-    prompt = Prompt(loop)
-    try:
-        client = prompt.wait(opening.__aenter__())
-        prompt.locals |= {"client": client, "ox": orquestrax, "asyncio": asyncio}
+    with LoopThread() as loop:
+        opening = opened(settings_of(database=database, namespace=namespace))
+        client = loop.wait(opening.__aenter__())
+        prompt = Prompt(loop, {"client": client, "ox": orquestrax, "asyncio": asyncio})
         with contextlib.suppress(ImportError):
             import readline  # noqa: F401 - line editing comes with the import
         banner = BANNER.format(release=RELEASE, python=sys.version.split()[0])
-        prompt.interact(banner=banner if sys.stdin.isatty() else "", exitmsg="")
-        prompt.wait(opening.__aexit__(None, None, None))
-    finally:
-        loop.call_soon_threadsafe(loop.stop)
-        thread.join()
-        loop.close()
+        try:
+            prompt.interact(banner=banner if sys.stdin.isatty() else "", exitmsg="")
+        finally:
+            loop.wait(opening.__aexit__(None, None, None))
 
 
 class Prompt(code.InteractiveConsole):
@@ -57,8 +51,8 @@ class Prompt(code.InteractiveConsole):
 
     locals: dict[str, Any]
 
-    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
-        super().__init__({"__name__": "__console__", "__doc__": None})
+    def __init__(self, loop: LoopThread, names: dict[str, Any]) -> None:
+        super().__init__({"__name__": "__console__", "__doc__": None, **names})
         self.compile.compiler.flags |= ast.PyCF_ALLOW_TOP_LEVEL_AWAIT
         self._loop = loop
 
@@ -69,22 +63,13 @@ class Prompt(code.InteractiveConsole):
     def runcode(self, compiled: CodeType) -> None:
         """Run what was entered; Ctrl-C cancels it."""
         try:
-            self.wait(self._run(compiled))
+            self._loop.wait(self._run(compiled))
         except _Leave as leave:
             raise SystemExit(leave.status) from None
         except KeyboardInterrupt:
             self.write("\nKeyboardInterrupt\n")
         except BaseException:  # noqa: BLE001 - a prompt shows it and goes on
             self.showtraceback()
-
-    def wait(self, work: Any) -> Any:
-        """What the coroutine returns, awaited on the prompt's loop."""
-        future = asyncio.run_coroutine_threadsafe(work, self._loop)
-        try:
-            return future.result()
-        except KeyboardInterrupt:
-            future.cancel()
-            raise
 
     async def _run(self, compiled: CodeType) -> None:
         try:

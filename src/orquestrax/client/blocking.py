@@ -10,24 +10,21 @@ may be used from several threads. It does not survive a fork: a child opens its 
 
 from __future__ import annotations
 
-import asyncio
 import builtins
-import threading
 from collections.abc import Callable, Coroutine, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any, Generic, Self, TypeVar, overload
+from typing import Any, Generic, TypeVar, overload
 
 from typing_extensions import TypeVarTuple, Unpack
 
-from orquestrax.base.errors import BlockingCall, DatabaseError
 from orquestrax.client.client import Client
 from orquestrax.client.connect import connect
 from orquestrax.client.handle import Run
+from orquestrax.client.loopthread import LoopThread
 from orquestrax.client.views import HistoryEvent, RunStatus
 
 Ts = TypeVarTuple("Ts")
 R = TypeVar("R")
-T = TypeVar("T")
 
 
 @contextmanager
@@ -36,7 +33,7 @@ def connect_sync(database: str | None = None, *, namespace: str | None = None) -
 
     Raises BlockingCall where an event loop runs, because it would stop that.
     """
-    with _LoopThread() as loop:
+    with LoopThread() as loop:
         opening = connect(database, namespace=namespace)
         client = loop.wait(opening.__aenter__())
         try:
@@ -48,7 +45,7 @@ def connect_sync(database: str | None = None, *, namespace: str | None = None) -
 class BlockingClient:
     """Made by `ox.connect_sync()`. Its methods are those of `Client`, and wait for their answer."""
 
-    def __init__(self, client: Client, loop: _LoopThread) -> None:
+    def __init__(self, client: Client, loop: LoopThread) -> None:
         self._client, self._loop = client, loop
 
     def start(
@@ -88,7 +85,7 @@ class BlockingClient:
 class BlockingRun(Generic[R]):
     """An instance, as somebody outside of it sees it; its methods are those of `Run`, and wait."""
 
-    def __init__(self, run: Run[R], loop: _LoopThread) -> None:
+    def __init__(self, run: Run[R], loop: LoopThread) -> None:
         self._run, self._loop = run, loop
         self.key, self.id, self.definition = run.key, run.id, run.definition
 
@@ -118,42 +115,3 @@ class BlockingRun(Generic[R]):
     def terminate(self, reason: str = "", *, message_id: str | None = None) -> None:
         """End it at once: none of its code runs any more."""
         self._loop.wait(self._run.terminate(reason, message_id=message_id))
-
-
-class _LoopThread:
-    """An event loop that runs in a daemon thread for as long as the block does."""
-
-    def __enter__(self) -> Self:
-        self._loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(target=self._loop.run_forever, name="orquestrax-client", daemon=True)
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_error: object) -> None:
-        self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join()
-        self._loop.close()
-
-    def wait(self, work: Coroutine[Any, Any, T]) -> T:
-        """What the coroutine returns or raises. Ctrl-C here cancels it there."""
-        try:
-            self._check()
-        except BaseException:
-            work.close()
-            raise
-        future = asyncio.run_coroutine_threadsafe(work, self._loop)
-        try:
-            return future.result()
-        except BaseException:
-            future.cancel()
-            raise
-
-    def _check(self) -> None:
-        if asyncio._get_running_loop() is not None:  # noqa: SLF001 - the public one raises where there is none
-            raise BlockingCall(
-                "a blocking client would stop this thread's event loop: use `async with ox.connect()` instead"
-            )
-        if not self._thread.is_alive():
-            raise DatabaseError(
-                "this client is closed, or was opened before a fork: open one here with ox.connect_sync()"
-            )
