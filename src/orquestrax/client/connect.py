@@ -11,16 +11,22 @@ date and kept for as long as the block runs. The schema of any other server is o
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import Final
 
+from orquestrax.base.errors import EmbeddedServerError
 from orquestrax.client.client import Client
 from orquestrax.core.store.clientverbs import ClientStore
 from orquestrax.core.store.database import Address, Database
-from orquestrax.core.store.embedded import start_embedded
+from orquestrax.core.store.embedded import EmbeddedServer, start_embedded
 from orquestrax.core.store.hints import Hints
 from orquestrax.core.store.migrate import migrate, require_schema
 from orquestrax.settings import Settings, load_settings
+
+log = logging.getLogger(__name__)
+CHECK: Final = 2.0  # seconds between looks at the embedded server's process
 
 
 @asynccontextmanager
@@ -60,7 +66,24 @@ async def reached(settings: Settings) -> AsyncIterator[Address]:
         yield Address(dsn=settings.database, schema=settings.namespace, deadline=settings.deadline)
         return
     server = await asyncio.to_thread(start_embedded, home=settings.home, project=settings.project)
+    keeper = asyncio.create_task(_keep_alive(server, settings), name="embedded server")
     try:
         yield Address(dsn=server.dsn, schema=settings.namespace, deadline=settings.deadline)
     finally:
+        keeper.cancel()
         await asyncio.to_thread(server.stop)
+
+
+async def _keep_alive(server: EmbeddedServer, settings: Settings) -> None:
+    """Bring the embedded server back if it ends while it is used: nobody else would."""
+    while True:
+        await asyncio.sleep(CHECK)
+        if await asyncio.to_thread(server.lives):
+            continue
+        log.warning("the embedded server has ended: starting it again")
+        try:
+            revived = await asyncio.to_thread(start_embedded, home=settings.home, project=settings.project)
+        except EmbeddedServerError as error:
+            log.warning("it cannot be started now: %s", error)
+        else:
+            revived.stop()  # the share of `server` keeps it

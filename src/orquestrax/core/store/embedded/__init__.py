@@ -68,6 +68,10 @@ class EmbeddedServer:
         """The address for asyncpg and psql alike."""
         return f"postgresql://{self.user}@/{self.database}?host={quote(self.host, safe='')}&port={self.port}"
 
+    def lives(self) -> bool:
+        """Whether its process is there. If it is not, `start_embedded` brings it back."""
+        return self._share is not None and self._share.lives()
+
     def stop(self) -> None:
         """Let go of our reference; the last one out stops the server. Blocks for that; again is a no-op."""
         if self._share is not None:

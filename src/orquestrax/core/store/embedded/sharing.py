@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from orquestrax.base.errors import EmbeddedServerError
 
 from .locks import locked, open_file
-from .postmaster import stop
+from .postmaster import running, stop
 from .reference import Reference
 from .server import ensure_server
 from .wire import Refused
@@ -33,6 +33,10 @@ class Share:
         self.running = running
         self._hold: _Hold | None = hold
         hold.users += 1
+
+    def lives(self) -> bool:
+        """Whether the server's process is there; costs a look at a file and one at the process."""
+        return self._hold is not None and self._hold.lives()
 
     def give_back(self) -> None:
         """Give it back, once; the last share of the last process stops the server."""
@@ -76,6 +80,9 @@ class _Hold:
             running = ensure_server(self._layout, database)
             self._reference.watch()
             return running
+
+    def lives(self) -> bool:
+        return running(self._layout.data) is not None
 
     def end_if_unused(self) -> None:
         if self.users:
