@@ -23,6 +23,12 @@ SEEN = """() => {
 }"""
 
 
+HIDDEN = """(hidden) => {
+  Object.defineProperty(document, "hidden", { value: hidden, configurable: true });
+  dispatchEvent(new Event("visibilitychange"));
+}"""
+
+
 async def never_reloaded(page: Page) -> bool:
     """Whether the page is the one that was opened first."""
     return bool(await page.evaluate("window.loadedOnce === true"))
@@ -104,6 +110,9 @@ async def test_what_people_do_survives_patches(site: Site, open_page, names) -> 
     for number in range(2, 6):
         await run.signal("number", number)
         await expect(page.locator(f"#event-{number}")).to_contain_text(f"signal number: {number}")
+    await page.evaluate("dispatchEvent(new Event('visibilitychange'))")  # a new stream: all of it comes again
+    await run.signal("number", 6)
+    await expect(page.locator("#event-6")).to_contain_text("signal number: 6")
     assert await page.evaluate("document.activeElement.id") == "signal-value"
     assert await page.input_value("#signal-value") == "123456"
     assert await page.evaluate(
@@ -112,6 +121,13 @@ async def test_what_people_do_survives_patches(site: Site, open_page, names) -> 
     assert await page.evaluate("document.getElementById('event-1-data').open")
     assert await page.evaluate("document.getElementById('menu-signal').open")
     assert await page.evaluate("scrollY") == before
+    await page.keyboard.press("Escape")
+    await page.focus("#source-text")
+    await page.evaluate("dispatchEvent(new Event('visibilitychange'))")
+    await run.signal("number", 7)
+    await expect(page.locator("#event-7")).to_contain_text("signal number: 7")
+    assert await page.evaluate("document.activeElement.id") == "source-text"
+    assert not await page.evaluate("document.getElementById('menu-signal').open")
     assert await never_reloaded(page)
 
 
@@ -134,6 +150,10 @@ async def test_a_hidden_tab_and_a_paused_page_watch_nothing(site: Site, open_pag
     await page.click("#live")
     await expect(page.locator("#live")).to_have_text("live")
     await expect(page.locator("#events")).to_contain_text("signal number: 7")
+    await page.evaluate(HIDDEN, True)
+    await eventually(_viewers(site), 0)
+    await page.evaluate(HIDDEN, False)
+    await eventually(_viewers(site), 1)
 
 
 def _viewers(site: Site):
