@@ -23,6 +23,7 @@ from orquestrax.web.live.topics import Source, Topic, Viewer
 log = logging.getLogger(__name__)
 POLL: Final = 1.0
 BEAT: Final = 1.0
+SILENCE: Final = b": nothing has been looked at yet\n\n"
 
 
 class Hub:
@@ -44,7 +45,7 @@ class Hub:
         with self._joined(subscriptions) as viewer:
             yield b"retry: 500\n\n"
             while not viewer.closed:
-                for data in await viewer.take(BEAT) or [beat(viewer.at)]:
+                for data in await viewer.take(BEAT) or [beat(viewer.at) if viewer.at else SILENCE]:
                     yield data
 
     def close(self) -> None:
