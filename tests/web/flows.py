@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import Any
 
 import orquestrax as ox
@@ -17,9 +18,14 @@ async def one(value: Any) -> Any:
     return value
 
 
+@ox.workflow(name="price")
+async def price(amount: Decimal) -> str:
+    return str(amount)
+
+
 @ox.workflow(name="approve")
 async def approve() -> Any:
     return await ox.receive("approval")
 
 
-WORKFLOWS = {workflow.name: workflow for workflow in (greet, one, approve)}
+WORKFLOWS = {workflow.name: workflow for workflow in (greet, one, price, approve)}

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import pytest
+
+from orquestrax.base.errors import DatabaseUnreachable
+from orquestrax.core.store.database import Database
 from tests.web.conftest import Web
 
 START = "/api/v1/instances"
@@ -34,6 +38,12 @@ async def test_numbers_keep_their_digits(web: Web) -> None:
     answer = await web.http.post(START, content=body, headers={"content-type": "application/json"})
     assert answer.status_code == 201
     assert f'"input":[{number}]' in (await web.http.get(f"{START}/big")).text
+
+
+async def test_decimals_keep_theirs(web: Web) -> None:
+    body = '{"definition": "price", "id": "p", "input": 1.10}'
+    await web.http.post(START, content=body, headers={"content-type": "application/json"})
+    assert await (await web.node.get("p")).result(10) == "1.10"
 
 
 async def test_deep_values_come_back(web: Web) -> None:
@@ -76,7 +86,7 @@ async def test_pages_follow_each_other(web: Web) -> None:
 
 async def test_definitions_have_their_schemas(web: Web) -> None:
     found = (await web.http.get("/api/v1/definitions")).json()
-    assert sorted(definition["name"] for definition in found) == ["approve", "greet", "one"]
+    assert sorted(definition["name"] for definition in found) == ["approve", "greet", "one", "price"]
     shown = (await web.http.get("/api/v1/definitions/greet")).json()
     assert set(shown["input_schema"]["properties"]) == {"name", "times"}
 
@@ -84,3 +94,19 @@ async def test_definitions_have_their_schemas(web: Web) -> None:
 async def test_health(web: Web) -> None:
     assert (await web.http.get("/health/live")).json() == {"status": "live"}
     assert (await web.http.get("/health/ready")).json() == {"status": "ready"}
+
+
+async def test_without_a_database_it_lives_but_is_not_ready(
+    web: Web, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def nobody(*_: object) -> None:
+        raise DatabaseUnreachable("no server answers")
+
+    monkeypatch.setattr(Database, "fetch", nobody)
+    assert (await web.http.get("/health/live")).status_code == 200
+    ready, listed, page = [await web.http.get(path) for path in ("/health/ready", START, "/")]
+    assert (ready.status_code, ready.json()) == (503, {"status": "not ready", "reason": "no server answers"})
+    assert (listed.status_code, listed.json()["code"]) == (503, "OX1801")
+    assert page.status_code == 503
+    assert "no server answers" in page.text
+    monkeypatch.undo()

@@ -12,7 +12,7 @@ from tests.web.conftest import Web
 START = "/api/v1/instances"
 JSON = {"content-type": "application/json"}
 LONG = "x" * 256
-GREET = str(flows.greet.line)
+LINES = {workflow.name: str(workflow.line) for workflow in flows.WORKFLOWS.values()}
 TOO_LARGE = "the body is over the limit of 1,000,000 bytes; store the data elsewhere and pass where it is"
 BODIES: list[tuple[str, int, str, str]] = [
     ('{"definition": "nix"}', 404, "OX1300",
@@ -32,7 +32,8 @@ BODIES: list[tuple[str, int, str, str]] = [
     ('{"definition": "one", "input": "\\ud800"}', 422, "OX1200",
      "the body: the JSON holds half of a surrogate pair, which is no character"),
     ('{"definition": "one", "input": {"a": "x\\u0000"}}', 422, "OX1201",
-     "input: text with a NUL character at $.a cannot be stored; remove it, PostgreSQL stores none"),
+     ("workflow 'one' (tests/web/flows.py:{one}), argument 'value': "
+     "text with a NUL character at $.a cannot be stored; remove it, PostgreSQL stores none")),
     ('{"definition": "one", "input": 1, "id": "a\\u0000b"}', 422, "OX1203",
      "an id must hold no control character, but 'a\\x00b' has one at position 1"),
     ('{"definition": "o\\u0000", "input": 1}', 422, "OX1200",
@@ -52,7 +53,7 @@ BODIES: list[tuple[str, int, str, str]] = [
 @pytest.mark.parametrize(("body", "status", "code", "sentence"), BODIES, ids=range(len(BODIES)))
 async def test_a_bad_start_writes_nothing(web: Web, body: str, status: int, code: str, sentence: str) -> None:
     answer = await web.http.post(START, content=body, headers=JSON)
-    assert (answer.status_code, answer.json()["detail"]) == (status, sentence.replace("{greet}", GREET))
+    assert (answer.status_code, answer.json()["detail"]) == (status, sentence.format(**LINES))
     assert (answer.json()["code"], answer.json()["status"]) == (code, status)
     assert answer.headers["content-type"] == "application/problem+json"
     assert await web.rows() == 0

@@ -164,6 +164,12 @@ async def test_a_login_needs_the_form_token(closed: Web) -> None:
     assert SESSION not in closed.http.cookies
 
 
+async def test_before_a_login_little_is_read(closed: Web) -> None:
+    answer = await log_in(closed.http, "x" * 20_000)
+    assert answer.status_code == 413
+    assert "the body is over the limit of 16,384 bytes" in answer.text
+
+
 async def test_without_a_token_there_is_nothing_to_log_in_to(web: Web) -> None:
     assert (await web.http.get("/")).status_code == 200
     answer = await web.http.get("/login")

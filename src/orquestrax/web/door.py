@@ -25,9 +25,7 @@ from orquestrax.web.listening import is_loopback
 from orquestrax.web.places import is_api
 
 MAX_BODY: Final = 1_000_000  # bytes; half of what the engine stores, which form fields may blow up
-TOO_LARGE: Final = (
-    f"the body is over the limit of {MAX_BODY:,} bytes; store the data elsewhere and pass where it is"
-)
+MAX_OPEN_BODY: Final = 16_384  # bytes; where nobody has logged in yet
 SAFE: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 _JSON: Final = re.compile(r"application/([\w.+-]+\+)?json\s*(;|$)", re.IGNORECASE)
 _UNFIT: Final = re.compile("[\x00\ud800-\udfff]")
@@ -63,7 +61,7 @@ def limited(receive: Receive, limit: int = MAX_BODY) -> Receive:
         message = await receive()
         taken += len(message.get("body", b""))
         if taken > limit:
-            raise HTTPException(413, TOO_LARGE)
+            raise HTTPException(413, _too_large(limit))
         return message
 
     return bounded
@@ -134,4 +132,8 @@ def _of_length(request: Request) -> Refusal | None:
     declared = request.headers.get("content-length", "0")
     if declared.isdecimal() and int(declared[:20]) <= MAX_BODY:
         return None
-    return Refusal(413, "Too large", TOO_LARGE, "OX1202")
+    return Refusal(413, "Too large", _too_large(MAX_BODY), "OX1202")
+
+
+def _too_large(limit: int) -> str:
+    return f"the body is over the limit of {limit:,} bytes; store the data elsewhere and pass where it is"

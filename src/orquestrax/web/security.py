@@ -96,15 +96,16 @@ class Guard:
             return
         request = Request(scope)
         request.state.csrf = request.cookies.get(CSRF_COOKIE) or secrets.token_urlsafe(32)
-        refused = self._refused(request)
-        serve = self._app if refused is None else refused
-        await serve(scope, door.limited(receive), _with_headers(request, send))
+        exempt = any(route.matches(scope)[0] is Match.FULL for route in self._exempt)
+        serve = self._refused(request, exempt) or self._app
+        limit = door.MAX_OPEN_BODY if exempt else door.MAX_BODY
+        await serve(scope, door.limited(receive, limit), _with_headers(request, send))
 
-    def _refused(self, request: Request) -> Response | None:
+    def _refused(self, request: Request, exempt: bool) -> Response | None:
         refusal = door.refusal(request, self._settings)
         if refusal is not None:
             return _answer(request, refusal)
-        if any(route.matches(request.scope)[0] is Match.FULL for route in self._exempt):
+        if exempt:
             return None
         match self._access.verdict(request):
             case Verdict.KNOWN:

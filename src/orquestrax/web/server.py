@@ -35,7 +35,8 @@ class WebServer:
     def url(self) -> str:
         """Where people find it."""
         host = self._settings.host
-        return f"http://{'localhost' if is_loopback(host) else host}:{self.port}"
+        name = "localhost" if is_loopback(host) else f"[{host}]" if ":" in host else host
+        return f"http://{name}:{self.port}"
 
     async def start(self) -> None:
         """Bind and serve. Raises SettingsError if the port is taken or the host needs a token first."""

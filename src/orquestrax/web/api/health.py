@@ -14,13 +14,17 @@ from orquestrax.web.context import context_of
 router = APIRouter(prefix="/health", tags=["health"])
 
 
-@router.get("/live", responses=documented(always=DOOR))
+@router.get("/live", response_model_exclude_defaults=True, responses=documented(always=DOOR))
 async def live() -> Health:
     """The process answers."""
     return Health(status="live")
 
 
-@router.get("/ready", responses=documented(always=DOOR) | {503: {"model": Health}})
+@router.get(
+    "/ready",
+    response_model_exclude_defaults=True,
+    responses=documented(always=DOOR) | {503: {"model": Health}},
+)
 async def ready(request: Request, response: Response) -> Health:
     """The database answers within a second, with a schema that fits."""
     try:

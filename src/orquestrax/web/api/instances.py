@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Final
+from typing import Annotated
 from uuid import UUID
 
+import msgspec
 from fastapi import APIRouter, Query, Request, Response
 
-from orquestrax.base.codec import Codec
 from orquestrax.base.ids import MAX_ID
 from orquestrax.client.client import Client
 from orquestrax.model.states import Status
@@ -28,7 +28,7 @@ from orquestrax.web.context import context_of
 from orquestrax.web.inputs import encode_input
 
 router = APIRouter(tags=["instances"], route_class=JsonRoute)
-INPUT: Final[Codec[Any]] = Codec(Any, where="input")
+_parts = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 
 
 @router.post(
@@ -40,8 +40,8 @@ INPUT: Final[Codec[Any]] = Codec(Any, where="input")
 async def start_instance(request: Request, body: StartRequest) -> Response:
     """Start an instance: stored as `pending`, then claimed by a node. Idempotent on `id`; 200 if it was there."""
     context = context_of(request)
-    sent = "input" in body.model_fields_set
-    raw = INPUT.encode(body.input) if sent else None
+    # As it was written, for decimals: read as a float, 1.10 would lose a digit.
+    raw = bytes(_parts(await request.body())["input"]) if "input" in body.model_fields_set else None
     version, encoded, digest = await encode_input(context, body.definition, raw)
     client = Client(context.store, context.hints, created_by="api")
     known = body.id is not None and await context.store.by_id(body.id) is not None
