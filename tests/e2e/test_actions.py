@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from playwright.async_api import expect
 
-from tests.e2e.flows import approve, counting, stubborn
+from tests.e2e.flows import approve, counting, quick, stubborn
 from tests.e2e.support import Site
 from tests.e2e.test_live import never_reloaded
 
@@ -92,3 +92,14 @@ async def test_payloads_are_text(site: Site, open_page, names) -> None:
     await expect(page.locator("#status")).to_have_text("completed")
     assert "owned" not in await page.title()
     assert await page.locator("#main b, #main img, #main script").count() == 0
+
+
+async def test_a_long_result_is_cut_until_all_is_asked_for(site: Site, open_page, names) -> None:
+    run = await site.client.start(quick, "x" * 100_000, id=names("a"))
+    await run.result()
+    page = await open_page(f"{site.url}/workflows/{run.id}")
+    assert len(await page.inner_text("#json-result")) == 64_000
+    await page.locator("#outcome").get_by_role("link", name="load all").click()
+    await expect(page.locator("#outcome").get_by_role("link", name="load all")).to_have_count(0)
+    assert len(await page.inner_text("#json-result")) == 100_002
+    assert len(await page.inner_text("#json-input")) == 64_000

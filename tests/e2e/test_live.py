@@ -56,7 +56,7 @@ async def test_a_test_workflow_goes_from_pending_to_completed(open_page, dsn: st
         assert any("asyncio.sleep(2)" in text for text in seen["here"]), seen["here"]
         events = page.locator("#events")
         await expect(events).to_contain_text("created by dashboard")
-        await expect(events).to_contain_text("started on ")
+        await expect(events).to_contain_text("started on node ")
         await expect(events).to_contain_text("test.book_courier, attempt 2 completed in 1.")
         await expect(page.locator("#outcome")).to_contain_text("courier booked for 4.5 kg")
         await expect(page).to_have_title("✓ " + await page.inner_text("h1") + " · OrquestraX")

@@ -157,7 +157,7 @@ def test_a_history_begins_with_what_the_row_says() -> None:
     told = entries(instance(), events.rows, frozenset())
     assert [entry.text for entry in told] == [
         "created by dashboard",
-        "started on host-1",
+        "started on node host-1",
         "charge completed in 200 ms",
         'cancel requested: "why"',
     ]

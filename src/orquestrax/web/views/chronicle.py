@@ -47,7 +47,7 @@ def _beginning(view: InstanceView) -> list[Entry]:
     by = view.created_by or "a client"
     lines = [Entry("event-created", "", view.created_at, "0 ms", _NOTE, f"created by {by}", "created", None)]
     if view.started_at is not None:
-        text = f"started on {view.started_on or 'a node'}"
+        text = f"started on node {view.started_on}" if view.started_on else "started"
         after = duration(view.started_at - view.created_at)
         lines.append(
             Entry("event-started", "0", view.started_at, after, STATUSES["running"], text, "started", None)
