@@ -113,6 +113,19 @@ class Rig:
         )  # fmt: skip
         return key
 
+    async def crowd(self, n: int, fence: Fence | None = None) -> list[UUID]:
+        """Many instances in one statement: owned by a node, or pending; in the order of their keys."""
+        keys = [uuid7() for _ in range(n)]
+        await self.rows(
+            "insert into {schema}.instances (key, id, definition, version, status, owner, wake_at, started_at,"
+            " digest, input) select key, key::text, 'd', '1', case when $2::integer is null then 'pending' else"
+            " 'running' end, $2, case when $2 is null then {schema}.now() end, case when $2 is not null then"
+            " {schema}.now() end, '', '[]' from unnest($1::uuid[]) as new (key)",
+            keys,
+            None if fence is None else fence.number,
+        )
+        return keys
+
     async def row(self, key: UUID) -> Any:
         """The row of an instance."""
         return (await self.rows("select * from {schema}.instances where key = $1", key))[0]
@@ -237,6 +250,15 @@ async def until(
             if answer:
                 return answer
             await asyncio.sleep(every)
+
+
+async def somebody_waits(rig: Rig, event: str) -> None:
+    """Wait until some backend of this database waits for this event, such as `transactionid`."""
+    await until(
+        lambda: rig.value(
+            "select true from pg_stat_activity where wait_event = $1 and datname = current_database()", event
+        )
+    )
 
 
 async def blocked_backend(rig: Rig, connection: asyncpg.Connection) -> None:

@@ -75,7 +75,7 @@ async def claim_all(rig: Rig, store: Any, size: int) -> list[UUID]:
 
 
 async def test_I2_I4_eight_concurrent_claimers_each_row_has_one_owner(rig: Rig):
-    keys = [await rig.pending() for _ in range(400)]
+    keys = await rig.crowd(400)
     stores = [await rig.store(await rig.node(name=f"n{n}")) for n in range(8)]
     taken = await asyncio.gather(*(claim_all(rig, store, 7) for store in stores))
     everything = sorted(key for part in taken for key in part)

@@ -115,7 +115,7 @@ class Meter:
         return self.node.incarnation.journal.commits, int(lsn), self.proxy.round_trips
 
     async def cost(self, workflow: Any, total: int, at_once: int) -> Cost:
-        await drive(self.client, workflow, 50, at_once)  # statements prepared, pages written in full
+        await drive(self.client, workflow, min(total, 50), at_once)  # statements prepared, pages written once
         before = await self.read()
         await drive(self.client, workflow, total, at_once)
         after = await self.read()

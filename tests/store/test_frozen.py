@@ -6,18 +6,21 @@ import asyncio
 import shutil
 import tempfile
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import asyncpg
 import pytest
 
+from orquestrax.base.errors import DatabaseUnreachable
 from orquestrax.core.store.database import Address
 from orquestrax.core.store.embedded import EmbeddedServer, launch, start_embedded
 from orquestrax.core.store.fence import TERMINATE_HOLDERS, Fence
 from orquestrax.core.store.migrate import migrate
 from orquestrax.core.store.nodeverbs import declare_dead
 from orquestrax.model.rows import Verdict
-from tests.store.support import Rig, Told, until
+from tests.store.proxy import Proxy
+from tests.store.support import Rig, Told, somebody_waits, until
 
 BIG = "select repeat('x', 1000) from generate_series(1, 200000)"
 
@@ -93,6 +96,36 @@ async def test_a_holder_that_works_is_waited_for(rig: Rig):
     assert await declaration
 
 
+async def test_a_row_that_somebody_has_locked_is_waited_for(rig: Rig):
+    """Freed are all or none: a message that takes its time holds up the declaration, and nothing else."""
+    fence = await rig.node()
+    keys = [await rig.owned(fence) for _ in range(3)]
+    holder = await rig.connect()
+    async with holder.transaction():
+        await holder.fetch(rig.text("select 1 from {schema}.instances where key = $1 for update"), keys[1])
+        declaration = asyncio.create_task(
+            declare_dead(rig.address, fence.space, fence.number, None, patience=0.1)
+        )
+        await somebody_waits(rig, "transactionid")
+        await asyncio.sleep(0.3)
+        assert not declaration.done()
+    assert await declaration
+    assert {(await rig.row(key))["owner"] for key in keys} == {None}
+
+
+async def test_I5_a_declaration_has_a_deadline_and_one_sentence(rig: Rig, proxy: Proxy):
+    fence = await rig.node()
+    connection = await rig.connect()
+    await fence.begin(connection)
+    working = asyncio.create_task(connection.fetch("select pg_sleep(2)"))
+    hasty = replace(proxy.address, deadline=0.1)
+    async with asyncio.timeout(1.5):
+        with pytest.raises(DatabaseUnreachable, match="was lost"):
+            await declare_dead(hasty, fence.space, fence.number, None, patience=5)
+    assert proxy.cancels == 0
+    await working
+
+
 async def test_the_server_ends_a_transaction_that_its_node_left_open(rig: Rig):
     """Nobody declares anything: a frozen node's locks on rows go within seconds all the same."""
     fence = await rig.node()
@@ -135,7 +168,7 @@ async def test_I4_I5_a_commit_that_waits_for_a_standby(alone: EmbeddedServer, to
         journal = await rig.journal(fence)
         write = told.write(key, 1)
         journal.submit(write)
-        await until(lambda: rig.value("select true from pg_stat_activity where wait_event = 'SyncRep'"))
+        await somebody_waits(rig, "SyncRep")
         assert await rig.rows(TERMINATE_HOLDERS, fence.space, fence.number) == []
         declaration = asyncio.create_task(
             declare_dead(address, fence.space, fence.number, None, patience=0.1)

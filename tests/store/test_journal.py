@@ -19,7 +19,7 @@ from tests.store.support import Rig, Told, until
 
 async def test_I3_a_stream_of_turns_becomes_a_gapless_history(rig: Rig, told: Told):
     fence = await rig.node()
-    keys = [await rig.owned(fence) for _ in range(20)]
+    keys = await rig.crowd(20, fence)
     journal = await rig.journal(fence, lanes=2)
     writes = []
     for seq in range(1, 41, 2):
@@ -38,7 +38,7 @@ async def test_I3_a_stream_of_turns_becomes_a_gapless_history(rig: Rig, told: To
 
 async def test_what_gathers_during_a_write_is_the_next_batch(rig: Rig, told: Told):
     fence = await rig.node()
-    keys = [await rig.owned(fence) for _ in range(300)]
+    keys = await rig.crowd(300, fence)
     journal = await rig.journal(fence)
     writes = [told.write(key, seq) for seq in (1, 2, 3) for key in keys]
     for write in writes:
@@ -79,7 +79,7 @@ async def test_I5_effects_wait_for_the_commit(rig: Rig, told: Told):
 
 async def test_stopping_writes_what_is_queued(rig: Rig, told: Told):
     fence = await rig.node()
-    writes = [told.write(await rig.owned(fence), 1) for _ in range(10)]
+    writes = [told.write(key, 1) for key in await rig.crowd(10, fence)]
     journal = await rig.journal(fence)
     for write in writes:
         journal.submit(write)

@@ -53,7 +53,7 @@ async def test_without_the_key_a_history_forks(rig: Rig, told: Told):
 async def test_one_bad_write_in_a_batch_gets_a_fault_and_the_others_commit(rig: Rig, told: Told, place: int):
     fence = await rig.node()
     journal = await rig.journal(fence)
-    writes = [told.write(await rig.owned(fence), 1) for _ in range(31)]
+    writes = [told.write(key, 1) for key in await rig.crowd(31, fence)]
     bad = spoil(writes[place])
     for write in writes:
         journal.submit(write)

@@ -33,7 +33,7 @@ async def crosswise(rig: Rig, sql: str, keys: list[UUID], rounds: int = ROUNDS) 
 
 async def test_rows_locked_in_the_order_of_a_batch_deadlock(rig: Rig):
     """The mutant: the batch's own order, which two nodes do not share."""
-    keys = [await rig.pending() for _ in range(200)]
+    keys = await rig.crowd(200)
     unordered = rig.text(
         "select i.key from unnest($1::uuid[]) with ordinality as a (key, place)"
         " cross join lateral (select key from {schema}.instances where key = a.key for no key update) as i"
@@ -43,14 +43,14 @@ async def test_rows_locked_in_the_order_of_a_batch_deadlock(rig: Rig):
 
 
 async def test_lock_instances_never_deadlocks(rig: Rig):
-    keys = [await rig.pending() for _ in range(200)]
+    keys = await rig.crowd(200)
     await crosswise(rig, statement(rig.address.schema, "lock_instances"), keys)
 
 
 async def test_batches_messages_and_declarations_never_deadlock(rig: Rig, told: Told):
     """Everything that locks many rows, against everything else."""
     fences = [await rig.node(name=f"n{n}") for n in range(2)]
-    keys = {fence.number: [await rig.owned(fence) for _ in range(60)] for fence in fences}
+    keys = {fence.number: await rig.crowd(60, fence) for fence in fences}
     shared = [key for pair in zip(*keys.values(), strict=True) for key in pair]
 
     async def write(fence: Any, seq: int) -> list[Verdict]:

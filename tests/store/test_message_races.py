@@ -110,7 +110,7 @@ async def test_I10_I11_a_message_sent_just_after_finds_the_row_as_it_was_left(
 async def test_I10_I11_senders_against_a_journal_lose_nothing(rig: Rig, told: Told, kind: str):
     """Hundreds of races: every message that was taken is in the inbox of a row that is owned or due."""
     fence = await rig.node()
-    keys = [await rig.owned(fence) for _ in range(150)]
+    keys = await rig.crowd(150, fence)
     journal = await rig.journal(fence, lanes=2)
     taken: set[UUID] = set()
 

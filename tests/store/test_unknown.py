@@ -15,7 +15,7 @@ from orquestrax.core.store.fence import Fence
 from orquestrax.core.store.nodeverbs import declare_dead
 from orquestrax.model.rows import Verdict, Write
 from tests.store.proxy import Proxy, at_commit
-from tests.store.support import Rig, Told, new_instance, until
+from tests.store.support import Rig, Told, new_instance, somebody_waits
 
 CUTS = ["before", "after"]
 KINDS: dict[str, Callable[[Told, UUID], Write]] = {
@@ -81,7 +81,7 @@ async def test_I5_an_old_backend_that_is_about_to_commit_is_waited_for(rig: Rig,
     journal = await journal_through(rig, proxy, fence)
     write = told.write(await rig.owned(fence), 1)
     held = await hold_commit(rig, told, proxy, write, journal)
-    await until(lambda: rig.value("select true from pg_stat_activity where wait_event = 'advisory'"))
+    await somebody_waits(rig, "advisory")
     assert told.of(write) is None
     assert await rig.seqs(write.key) == []
     held.released.set()
@@ -102,7 +102,7 @@ async def test_I5_without_the_fence_the_old_backend_commits_after_the_verdict(
     journal = await journal_through(rig, proxy, fence)
     write = told.write(await rig.owned(fence), 1)
     held = await hold_commit(rig, told, proxy, write, journal)
-    await until(lambda: rig.value("select true from pg_stat_activity where wait_event = 'transactionid'"))
+    await somebody_waits(rig, "transactionid")
     held.released.set()
     assert await told.all([write]) == [Verdict.FAULT], "although it is there"
     assert await rig.seqs(write.key) == [1]
@@ -215,7 +215,7 @@ async def test_I5_a_random_mix_of_cuts_loses_and_doubles_nothing(rig: Rig, told:
     for round_ in range(1, 11):
         new = [new_instance() for _ in range(5)]
         starts = [told.write(one.key, start=one, started_at=1) for one in new]
-        owned = [await rig.owned(fence) for _ in range(5)]
+        owned = await rig.crowd(5, fence)
         more = [told.write(key, 1) for key in owned[:3]] + [told.park(owned[3], 1), told.end(owned[4], 1)]
         for write in [*starts, *more]:
             journal.submit(write)
