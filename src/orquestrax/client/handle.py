@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 from uuid import UUID, uuid4
 
 import msgspec
@@ -19,19 +19,32 @@ from orquestrax.base.errors import (
 )
 from orquestrax.base.ids import check_text
 from orquestrax.client.views import Ending, HistoryEvent, RunStatus
-from orquestrax.core.store.clientverbs import Order
-
-if TYPE_CHECKING:
-    from orquestrax.client.client import Client
+from orquestrax.core.store.clientverbs import InstanceView, Order
 
 R = TypeVar("R")
+
+
+class Sender(Protocol):
+    """What a handle asks of the client that made it."""
+
+    async def wait_ended(self, key: UUID) -> Ending:
+        """Wait for the end of an instance."""
+
+    async def view(self, id: str) -> InstanceView:
+        """The row of an instance. Raises NotFound."""
+
+    async def history(self, id: str) -> list[HistoryEvent]:
+        """The history of an instance. Raises NotFound."""
+
+    async def send(self, order: Order) -> None:
+        """Send a message and hint its receiver."""
 
 
 class Run(Generic[R]):
     """An instance, as somebody outside of it sees it. Made by `client.start` and `client.get`."""
 
     def __init__(
-        self, client: Client, key: UUID, id_: str, definition: str, decode: Callable[[bytes | str], Any]
+        self, client: Sender, key: UUID, id_: str, definition: str, decode: Callable[[bytes | str], Any]
     ) -> None:
         self._client, self._decode = client, decode
         self.key, self.id, self.definition = key, id_, definition
