@@ -31,7 +31,7 @@ def row(**given: Any) -> ListRow:
     ordinary: dict[str, Any] = {
         "key": KEY, "id": "order-1", "definition": "fulfil", "status": "running", "wake_at": None, "created_at": 0,
         "started_at": 100 * MS, "ended_at": None, "waits": None, "result": None, "error_type": None,
-        "error_message": None, "blocked": None, "node": "host-1", "now": 10_000 * MS,
+        "error_message": None, "blocked": None, "node": "host-1",
     }  # fmt: skip
     return ListRow(**{**ordinary, **given})
 

@@ -110,7 +110,7 @@ def test_the_svg_is_well_formed_and_says_the_same_in_words() -> None:
     events = Events().retrying(1, evil, 100, 300, 800, attempt=1, issued=1)
     view = instance(created_at=0)
     shown = detail(view, events.rows, None, now=400 * MS)
-    root = ET.fromstring(fragment("detail/timeline.html", "", d=shown, view=None))
+    root = ET.fromstring(fragment("detail/timeline.html", "", d=shown, view=None, clock=400 * MS))
     bars = [bar for bar in root.iter("rect") if "bar" in bar.get("class", "")]
     assert len(bars) == 3
     assert all(bar.get("x", "").endswith("%") and bar.get("width", "").endswith("%") for bar in bars)

@@ -74,7 +74,7 @@ def test_the_line_where_it_waits_is_marked() -> None:
 
 
 def words(status: str, events: Events | None = None, **given: object) -> list[tuple[str, str]]:
-    parts = headline(row(status=status, **given), (events or Events()).rows)
+    parts = headline(row(status=status, **given), (events or Events()).rows, 10_000 * MS)
     return [(part.text, part.look.word if part.look else "") for part in parts]
 
 

@@ -33,7 +33,6 @@ class ListRow(msgspec.Struct, frozen=True, kw_only=True):
     error_message: str | None
     blocked: str | None
     node: str | None
-    now: int
 
 
 class WebStore:

@@ -1,8 +1,11 @@
 """Live pages: what a page shows arrives over one stream of server-sent events.
 
-frames   what goes over the wire
-topics   what is rendered once per distinct view, and who watches it
-hub      when to look
+frames       what goes over the wire
+differences  what an open page must do to be up to date
+topics       what is rendered once per distinct view, and who watches it
+hub          when to look
+sources      what is looked at: lists, counts, nodes
+details      and single instances
 """
 
 from fastapi import FastAPI

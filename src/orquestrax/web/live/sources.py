@@ -1,30 +1,21 @@
-"""The live parts of pages: for each, who is concerned by a change, what is read, what is shown."""
+"""The live lists: for each, who is concerned by a change, what is read, what is shown."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Final
 from uuid import UUID
 
-from orquestrax.core.store.clientverbs import ClientStore, DefinitionView, EventView, InstanceView
-from orquestrax.core.store.webverbs import MOST, WebStore
+from orquestrax.core.store.clientverbs import ClientStore
+from orquestrax.core.store.webverbs import ListRow, WebStore
 from orquestrax.web.live.topics import Fragments
 from orquestrax.web.render import fragment
-from orquestrax.web.views.detail import Detail, detail
-from orquestrax.web.views.listing import Filters, keys_in_motion, rows_of
+from orquestrax.web.views.listing import Filters, Row, keys_in_motion, rows_of
 
 Looks = dict[Any, tuple[int, Fragments]]
-DETAIL_PARTS: Final = (
-    "state",
-    "failure",
-    "waits",
-    "timeline",
-    "outcome",
-    "source",
-    "earlier",
-    "signal-names",
-)
+KEPT: Final = 1_000  # rendered rows that are kept: most of a list is what it was
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,23 +45,22 @@ class ListSource:
         activity = await self._store.activity(sorted(moving))
         now = await self._store.now()
         return {
-            view: (
-                now,
-                {
-                    f"rows/{row.id}": fragment("list/row.html", view.base, row=row, now=now)
-                    for row in rows_of(rows, activity)
-                },
-            )
+            view: (now, {f"rows/{row.id}": _row(view.base, row) for row in rows_of(rows, activity, now)})
             for view, rows in found.items()
         }
 
-    async def _rows(self, filters: Filters) -> list[Any]:
+    async def _rows(self, filters: Filters) -> list[ListRow]:
         return await self._store.rows(
             statuses=[filters.status] if filters.status else [],
             definition=filters.definition,
             search=filters.search,
             before=filters.before,
         )
+
+
+@lru_cache(maxsize=KEPT)
+def _row(base: str, row: Row) -> str:
+    return fragment("list/row.html", base, row=row, clock=None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,90 +96,6 @@ class CountsSource:
 
 
 @dataclass(frozen=True, slots=True)
-class DetailView:
-    """One instance; `full` names what is shown uncut."""
-
-    key: UUID
-    base: str
-    full: frozenset[str] = frozenset()
-
-
-@dataclass(slots=True)
-class Known:
-    """What has been read of an instance: its definition, and its events up to the last one."""
-
-    definition: DefinitionView | None = None
-    history: list[EventView] = field(default_factory=list)
-
-    @property
-    def seq(self) -> int:
-        return self.history[-1].seq if self.history else 0
-
-    def add(self, events: Sequence[EventView]) -> None:
-        """Newer events; a gap means that there were too many to read, so the older ones are forgotten."""
-        if events and self.history and events[0].seq != self.seq + 1:
-            self.history.clear()
-        self.history.extend(events)
-        del self.history[:-MOST]
-
-
-class DetailSource:
-    """The pages of instances: one query for the rows, one for what was added to their histories."""
-
-    every: float = 0.1
-
-    def __init__(self, store: ClientStore, reads: WebStore) -> None:
-        self._store, self._reads = store, reads
-        self._known: dict[UUID, Known] = {}
-
-    def concerns(self, view: DetailView, keys: frozenset[UUID]) -> bool:
-        """A page shows one instance."""
-        return view.key in keys
-
-    async def look(self, views: Sequence[DetailView]) -> Looks:
-        """The fragments of each page; an instance that is gone keeps what it shows."""
-        keys = {view.key for view in views}
-        self._known = {key: known for key, known in self._known.items() if key in keys}
-        found = await read_details(self._store, self._reads, views, self._known)
-        return {view: (shown.now, fragments_of(shown, view)) for view, shown in found.items()}
-
-
-async def read_details(
-    store: ClientStore, reads: WebStore, views: Sequence[DetailView], known: dict[UUID, Known]
-) -> dict[DetailView, Detail]:
-    """What the pages of these instances show now; `known`, what was read before, is brought up to date."""
-    keys = sorted({view.key for view in views})
-    rows = {row.key: row for row in await store.by_key(keys)}
-    added = await reads.events({key: known.setdefault(key, Known()).seq for key in keys})
-    for key, events in added.items():
-        known[key].add(events)
-    for row in rows.values():
-        if known[row.key].definition is None or row.status == "pending":  # then a node may come up
-            known[row.key].definition = await _definition(store, row)
-    now, shown = await reads.now(), {}
-    for view in views:
-        if view.key in rows:
-            of = known[view.key]
-            shown[view] = detail(rows[view.key], of.history, of.definition, now=now, full=view.full)
-    return shown
-
-
-async def _definition(store: ClientStore, row: InstanceView) -> DefinitionView | None:
-    found = await store.definitions(row.definition)
-    return next((one for one in found if one.version == row.version), found[0] if found else None)
-
-
-def fragments_of(shown: Detail, view: DetailView) -> Fragments:
-    """The live parts of an instance's page."""
-    parts = {part: fragment(f"detail/{part}.html", view.base, d=shown, view=view) for part in DETAIL_PARTS}
-    rows = {
-        f"events/{entry.id}": fragment("detail/event.html", view.base, d=shown, entry=entry, view=view)
-        for entry in shown.entries
-    }
-    return {**parts, **rows}
-
-
-@dataclass(frozen=True, slots=True)
 class NodesView:
     """The table of nodes."""
 
@@ -215,7 +121,7 @@ class NodesSource:
             view: (
                 now,
                 {
-                    f"nodes/node-{node.fence}": fragment("nodes/row.html", view.base, node=node, now=now)
+                    f"nodes/node-{node.fence}": fragment("nodes/row.html", view.base, node=node, clock=None)
                     for node in nodes
                 },
             )

@@ -26,18 +26,19 @@ async def home(request: Request) -> HTMLResponse:
     )
     shown = found[:PAGE]
     activity = await context.reads.activity(keys_in_motion(shown))
-    counts = await context.store.counts()
+    counts, now = await context.store.counts(), await context.reads.now()
     before = str(filters.before) if filters.before else ""
     return page(
         request,
         "list/page.html",
         section="Workflows",
-        now=await context.reads.now(),
+        now=now,
+        clock=now,
         live=Links(base_of(request)).to("/live", view="list", before=before, **filters.query()),
         filters=filters,
         counts=counts,
         names=sorted({definition.name for definition in await context.store.definitions()}),
-        rows=rows_of(shown, activity),
+        rows=rows_of(shown, activity, now),
         older=str(shown[-1].key) if len(found) > PAGE else "",
         empty=not any(counts.values()) and not filters.narrow,
     )

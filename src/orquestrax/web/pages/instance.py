@@ -12,7 +12,7 @@ from orquestrax.base.codec import ANY
 from orquestrax.base.errors import InstanceEnded, InvalidInput
 from orquestrax.client.handle import Run
 from orquestrax.web.context import context_of
-from orquestrax.web.live.sources import DetailView, read_details
+from orquestrax.web.live.details import DetailView, read_details
 from orquestrax.web.render import Links, base_of, page
 from orquestrax.web.security import CheckedForm
 
@@ -37,9 +37,11 @@ async def _page(request: Request, id_: str, form: dict[str, Any], *, status: int
         status=status,
         section="Workflows",
         now=shown.now,
+        clock=shown.now,
         live=Links(base).to("/live", view="detail", key=key, full=sorted(view.full)),
         icon=shown.look.tone,
         d=shown,
+        id=id_,
         view=view,
         form=form,
     )

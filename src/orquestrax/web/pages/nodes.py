@@ -20,6 +20,7 @@ async def nodes(request: Request) -> HTMLResponse:
         "nodes/page.html",
         section="Nodes",
         nodes=await context.store.nodes(),
-        now=await context.reads.now(),
+        now=(now := await context.reads.now()),
+        clock=now,
         live=Links(base_of(request)).to("/live", view="nodes"),
     )

@@ -10,12 +10,11 @@ from fastapi import APIRouter, FastAPI, HTTPException, Request
 from fastapi.responses import StreamingResponse
 
 from orquestrax.web.context import WebContext
+from orquestrax.web.live.details import DetailSource, DetailView
 from orquestrax.web.live.hub import Hub
 from orquestrax.web.live.sources import (
     CountsSource,
     CountsView,
-    DetailSource,
-    DetailView,
     ListSource,
     ListView,
     NodesSource,

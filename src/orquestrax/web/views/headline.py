@@ -27,13 +27,13 @@ class Part:
     until: int | None = None
 
 
-def headline(row: ListRow, activity: Sequence[EventView]) -> list[Part]:
+def headline(row: ListRow, activity: Sequence[EventView], now: int) -> list[Part]:
     """The line of a row; `activity` are its last step events."""
     match row.status:
         case "pending":
             return [Part("waits for a node")]
         case "running" | "waiting" | "paused":
-            return parts_of(waits_of(row.waits), activity, row.started_at or row.created_at, row.now)
+            return parts_of(waits_of(row.waits), activity, row.started_at or row.created_at, now)
         case "failed":
             message = (row.error_message or "").strip().partition("\n")[0]
             kind = row.error_type or "failed"

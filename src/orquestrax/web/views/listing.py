@@ -56,7 +56,7 @@ class Row:
 
     row: ListRow
     look: Look
-    parts: Sequence[Part]
+    parts: tuple[Part, ...]
 
     @property
     def id(self) -> str:
@@ -64,9 +64,11 @@ class Row:
         return f"i-{self.row.key}"
 
 
-def rows_of(rows: Sequence[ListRow], activity: Mapping[UUID, Sequence[EventView]]) -> list[Row]:
+def rows_of(rows: Sequence[ListRow], activity: Mapping[UUID, Sequence[EventView]], now: int) -> list[Row]:
     """The rows of a page."""
-    return [Row(row, STATUSES[row.status], headline(row, activity.get(row.key, ()))) for row in rows]
+    return [
+        Row(row, STATUSES[row.status], tuple(headline(row, activity.get(row.key, ()), now))) for row in rows
+    ]
 
 
 ACTIVE = frozenset({"running", "waiting", "paused"})

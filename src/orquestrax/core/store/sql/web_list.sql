@@ -4,7 +4,7 @@
 select i.key, i.id, i.definition, i.status, i.wake_at, i.created_at, i.started_at, i.ended_at, i.waits::text,
        left(i.result::text, 200) as result, i.error->>'type' as error_type,
        left(i.error->>'message', 400) as error_message, left(i.blocked->>'message', 400) as blocked,
-       runs.name as node, {schema}.now() as now
+       runs.name as node
 from {schema}.instances as i
 left join {schema}.nodes as runs on runs.fence = i.node
 where ($1::text[] is null or i.status = any($1))
