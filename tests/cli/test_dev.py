@@ -120,7 +120,9 @@ def test_reload_loses_nothing(namespace: str, talk: Path, port: int, spawn: Spaw
     assert (talk / "begun").read_text() == "xx"  # cut short in the old process, run again in the new one
     for id_, steps in (("waits", 2), ("works", 1)):
         history = ox("events", id_, "--json").json
-        assert [event["type"] for event in history].count("step_completed") == steps
+        kinds = [event["type"] for event in history]
+        assert kinds.count("step_completed") == steps
+        assert "taken_over" not in kinds, "it was handed over, and not found after a crash"
 
     (child,) = children(dev)
     stopped = dev.end(signal.SIGINT)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 import os
+import signal
 import subprocess
 import sys
 import threading
@@ -183,6 +184,34 @@ def test_run(namespace: str, capsys: pytest.CaptureFixture[str]) -> None:
         ox.run(double, 1, id="x" * 256)
     with pytest.raises(ox.PayloadError):
         ox.run(double, "x")  # type: ignore[arg-type]
+
+
+def test_run_without_an_id_resumes_what_has_the_same_input(
+    namespace: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    @ox.step
+    async def stop_at(n: int) -> int:
+        if n == 1 and not (tmp_path / "go").exists():  # also where the other run's node takes it up
+            os.kill(os.getpid(), signal.SIGTERM) if not (tmp_path / "stopped").exists() else None
+            (tmp_path / "stopped").touch()
+            await asyncio.sleep(1000)
+        return n
+
+    @ox.workflow
+    async def flow(n: int) -> int:
+        return await stop_at(n)
+
+    with pytest.raises(SystemExit) as stopped:
+        ox.run(flow, 1)
+    assert stopped.value.code == 128 + signal.SIGTERM
+    id_ = capsys.readouterr().err.split()[1]
+    assert ox.run(flow, 2) == 2
+    assert capsys.readouterr().err == ""
+    (tmp_path / "go").touch()
+    assert ox.run(flow, 1) == 1
+    assert capsys.readouterr().err == f"resumed {id_}: 0 steps already done\n"
+    assert ox.run(flow, 1) == 1
+    assert capsys.readouterr().err == ""
 
 
 def test_run_with_code_that_does_not_fit(namespace: str) -> None:

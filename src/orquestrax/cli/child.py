@@ -13,9 +13,9 @@ import sys
 import threading
 from typing import TYPE_CHECKING, Any, Final
 
-from orquestrax.base.errors import DefinitionError, DuplicateDefinition, OrquestraxError
+from orquestrax.base.errors import DefinitionError
 from orquestrax.cli.control import Begin, Failed, Go, Loaded, News, Order, Ready, decode_order, encode
-from orquestrax.cli.failing import sentence_of
+from orquestrax.cli.failing import sentence_of, show_trace
 from orquestrax.define.catalogue import collect
 from orquestrax.define.modules import load_modules, own_files
 
@@ -32,18 +32,15 @@ def main() -> None:
     """Serve until told to stop."""
     control = Control(int(sys.argv[1]))
     begin = control.read()
-    assert isinstance(begin, Begin)
+    if not isinstance(begin, Begin):  # the supervisor has gone already
+        return
     try:
         workflows = _load(begin.modules)
-    except OrquestraxError as error:
-        may_be_mended = isinstance(error, DefinitionError | DuplicateDefinition)
-        control.tell(Failed(sentence_of(error), own_files(error), may_be_mended))
-        return
-    control.tell(Loaded(own_files()))
-    try:
+        control.tell(Loaded(own_files()))
         _serve(begin, workflows, control)
-    except OrquestraxError as error:
-        control.tell(Failed(sentence_of(error), own_files(), may_be_mended=False))
+    except Exception as error:  # noqa: BLE001 - whatever it is, the supervisor says it in one sentence
+        show_trace()
+        control.tell(Failed(sentence_of(error), own_files(error), isinstance(error, DefinitionError)))
 
 
 def _load(modules: list[str]) -> dict[str, Workflow[..., Any]]:

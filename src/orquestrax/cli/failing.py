@@ -33,11 +33,16 @@ def call(app: typer.Typer, arguments: Sequence[str]) -> int:
     except SystemExit as stop:
         return stop.code if isinstance(stop.code, int) else FAILED if stop.code else 0
     except Exception as error:  # noqa: BLE001 - whatever it is, it becomes one sentence
-        if os.environ.get(DEBUG):
-            traceback.print_exc()
+        show_trace()
         say_error(sentence_of(error))
         return status_of(error)
     return status if isinstance(status, int) else 0
+
+
+def show_trace() -> None:
+    """Print the traceback of the error that is being handled, for those who asked for it."""
+    if os.environ.get(DEBUG):
+        traceback.print_exc()
 
 
 def say_error(sentence: str) -> None:

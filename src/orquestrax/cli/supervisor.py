@@ -28,7 +28,7 @@ from orquestrax.settings import Settings
 if TYPE_CHECKING:
     from orquestrax.core.store.embedded import EmbeddedServer
 
-PAUSE: Final = 1.0  # seconds before a child that crashed is started again
+PAUSE: Final = 1.0  # seconds before a child that crashed, or met an outage, is followed by another
 
 
 class Supervisor:
@@ -46,6 +46,7 @@ class Supervisor:
         self._current: Offspring | None = None
         self._candidate: Offspring | None = None
         self._files: dict[str, int] = {}
+        self._try_again = False  # what went wrong was not the code, so no change of it is to be waited for
         self._folders = {_folder_of(module) for module in modules}
 
     async def run(self) -> int:
@@ -90,17 +91,22 @@ class Supervisor:
             candidate.kill()
             raise
         if isinstance(news, Ready):
-            self._current = candidate
+            self._current, self._try_again = candidate, False
             self._welcome(news) if first else say(f"reloaded: {', '.join(news.definitions)}")
             return None
         return await self._failed(candidate, news, first=first)
 
     async def _failed(self, candidate: Offspring, news: News, *, first: bool) -> int | None:
         await candidate.stop()
+        mended_by_change = isinstance(news, Failed) and news.may_be_mended
         say_error(news.sentence if isinstance(news, Failed) else "the code's process ended while it began")
-        if first and not (isinstance(news, Failed) and news.may_be_mended):
+        if first and not mended_by_change:
             return FAILED
-        say("the code from before goes on" if self._current is not None else "waiting for a change")
+        self._try_again = self._current is None and not mended_by_change
+        if self._current is not None:
+            say("the code from before goes on")
+        else:
+            say("trying again" if self._try_again else "waiting for a change")
         return None
 
     def _remember(self, news: News) -> None:
@@ -114,11 +120,12 @@ class Supervisor:
         say("changes are loaded as they are saved; Ctrl-C stops, and what runs goes on at the next start")
 
     async def _until_change(self) -> None:
-        """Return when the code has changed, or when its process has ended by itself."""
+        """Return when the code has changed, or its process has ended by itself, or something else may be over."""
         changed = asyncio.create_task(self._changed())
         ended = asyncio.create_task(self._current.ended() if self._current else asyncio.sleep(1e9, ""))
         try:
-            await asyncio.wait((changed, ended), return_when=asyncio.FIRST_COMPLETED)
+            patience = PAUSE if self._try_again else None
+            await asyncio.wait((changed, ended), timeout=patience, return_when=asyncio.FIRST_COMPLETED)
             if ended.done() and self._current is not None:
                 self._current = None
                 say_error(f"the code's process {ended.result()}: starting it again")
