@@ -2,41 +2,22 @@
 
 from __future__ import annotations
 
-import asyncio
-import os
-import shutil
-import signal
-import subprocess
 import sys
-from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any
 from urllib.parse import urlsplit
 
 import typer
 
-from orquestrax.base.errors import DatabaseError, InvalidInput, NotFound
-from orquestrax.cli import options, output
+from orquestrax.base.errors import DatabaseError, InvalidInput
+from orquestrax.cli import options, output, psql
 from orquestrax.cli.failing import say
-from orquestrax.cli.session import announce, settings_of
+from orquestrax.cli.session import reach, settings_of
 
 if TYPE_CHECKING:
     from orquestrax.core.store.database import Address
     from orquestrax.settings import Settings
 
-T = TypeVar("T")
 app = typer.Typer(help="The schema and the database under it.", no_args_is_help=False)
-
-
-def _reach(settings: Settings, work: Callable[[Address], Awaitable[T]]) -> T:
-    """Name the database, then do the work at its address, without asking what schema is there."""
-    from orquestrax.client.connect import reached
-
-    async def main() -> T:
-        async with reached(settings) as address:
-            return await work(address)
-
-    announce(settings)
-    return asyncio.run(main())
 
 
 @app.command()
@@ -49,7 +30,7 @@ def migrate(database: options.Database = None, namespace: options.Namespace = No
     """
     from orquestrax.core.store.migrate import migrate as bring_up
 
-    ran = _reach(settings_of(database=database, namespace=namespace), bring_up)
+    ran = reach(settings_of(database=database, namespace=namespace), bring_up)
     for name in ran:
         say(f"migrated: {name}")
     if not ran:
@@ -68,7 +49,7 @@ def status(
 
       orquestrax db status --json
     """
-    found = _reach(settings_of(database=database, namespace=namespace), _status)
+    found = reach(settings_of(database=database, namespace=namespace), _status)
     if as_json:
         output.print_json(found)
         return
@@ -154,7 +135,7 @@ def reset(
             _confirm(settings)
         await build_anew(address)
 
-    _reach(settings, work)
+    reach(settings, work)
     say("reset: the schema is empty")
 
 
@@ -189,64 +170,4 @@ def _confirm(settings: Settings) -> None:
         raise InvalidInput(f"nothing was deleted: {word} was not typed")
 
 
-@app.command(context_settings={"ignore_unknown_options": True})
-def psql(
-    arguments: Annotated[
-        list[str] | None,
-        typer.Argument(metavar="[-- ARGUMENT…]", help="For psql itself.", show_default=False),
-    ] = None,
-    database: options.Database = None,
-    namespace: options.Namespace = None,
-) -> None:
-    """Open psql on the database, with the schema in the search path.
-
-    Examples:
-
-      orquestrax db psql
-
-      orquestrax db psql -- -c 'select status, count(*) from instances group by 1'
-    """
-    settings = settings_of(database=database, namespace=namespace)
-    program = _find_psql()
-
-    async def work(address: Address) -> int:
-        return _run_psql(program, address, arguments or [])
-
-    raise typer.Exit(_reach(settings, work))
-
-
-def _run_psql(program: str, address: Address, arguments: list[str]) -> int:
-    """As a child, not by exec: this process is what keeps the embedded server running.
-
-    The password goes by the environment, where others cannot read it.
-    """
-    from orquestrax.core.store.statements import quoted_schema
-
-    parts = urlsplit(address.dsn)
-    user, _, place = parts.netloc.rpartition("@")
-    bare = parts._replace(netloc=f"{user.partition(':')[0]}@{place}" if user else place).geturl()
-    env = {**os.environ, "PGOPTIONS": f"-c search_path={quoted_schema(address.schema)},public"}
-    if parts.password:
-        from urllib.parse import unquote
-
-        env["PGPASSWORD"] = unquote(parts.password)
-    before = signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C ends a statement there, not us
-    try:
-        return subprocess.run(  # noqa: S603 - a program that the user has installed, with the user's arguments
-            [program, bare, *arguments], env=env, check=False, restore_signals=True
-        ).returncode
-    finally:
-        signal.signal(signal.SIGINT, before)
-
-
-def _find_psql() -> str:
-    from orquestrax.core.store.embedded.binaries import search
-
-    for binaries in search():
-        if os.access(binaries.bindir / "psql", os.X_OK):
-            return str(binaries.bindir / "psql")
-    if found := shutil.which("psql"):
-        return found
-    raise NotFound(
-        "there is no psql here: install PostgreSQL's client (Debian: apt install postgresql-client)"
-    )
+app.command("psql", context_settings={"ignore_unknown_options": True})(psql.psql)

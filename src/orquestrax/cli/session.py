@@ -12,6 +12,7 @@ from orquestrax.settings import Settings, load_settings
 
 if TYPE_CHECKING:
     from orquestrax.client.client import Client
+    from orquestrax.core.store.database import Address
 
 T = TypeVar("T")
 
@@ -58,4 +59,16 @@ def ask(database: str | None, namespace: str | None, work: Callable[[Client], Aw
         async with opened(settings) as client:
             return await work(client)
 
+    return asyncio.run(main())
+
+
+def reach(settings: Settings, work: Callable[[Address], Awaitable[T]]) -> T:
+    """Name the database, then do the work at its address, without asking what schema is there."""
+    from orquestrax.client.connect import reached
+
+    async def main() -> T:
+        async with reached(settings) as address:
+            return await work(address)
+
+    announce(settings)
     return asyncio.run(main())
