@@ -7,8 +7,8 @@ import secrets
 from fastapi import APIRouter, Request
 from fastapi.responses import RedirectResponse
 
-from orquestrax.base.errors import NotFound
 from orquestrax.web.context import context_of
+from orquestrax.web.inputs import encode_input
 from orquestrax.web.render import THEME_COOKIE, THEMES, Links, base_of
 from orquestrax.web.security import CheckedForm
 
@@ -21,17 +21,8 @@ TEST_WORKFLOW = "test_workflow"
 async def start_test(request: Request, _form: CheckedForm) -> RedirectResponse:
     """Start `test_workflow`, which every node of the command line serves, under a new id, and show it."""
     context = context_of(request)
-    test_workflow = context.workflows.get(TEST_WORKFLOW)
-    if test_workflow is None:
-        raise NotFound(f"this node does not serve {TEST_WORKFLOW}: `orquestrax dev` and `start` always do")
-    encoded = test_workflow.signature.decode_input(None)
-    run = await context.dashboard.start_encoded(
-        test_workflow.name,
-        test_workflow.version,
-        encoded,
-        test_workflow.signature.digest(encoded),
-        id=f"test-{secrets.token_hex(3)}",
-    )
+    ready = await encode_input(context, TEST_WORKFLOW, None)
+    run = await context.dashboard.start_encoded(TEST_WORKFLOW, *ready, id=f"test-{secrets.token_hex(3)}")
     return RedirectResponse(Links(base_of(request)).workflow(run.id), 303)
 
 
