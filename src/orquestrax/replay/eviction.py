@@ -4,6 +4,7 @@ The loop's `closed` flag is up by then, so commands, timers, tasks, logs and war
 nowhere. Tasks go in the reverse order of their making: children first. Within a task the innermost of what awaits
 goes first: closed from outside, a coroutine that awaits again in its cleanup would be dropped as it stands, and
 say so. What awaits again is closed again; what will not end is kept for ever, as letting go of it would print.
+Asynchronous generators that nobody awaits are let go as they stand: their finalizer is the loop's.
 """
 
 from __future__ import annotations
@@ -21,16 +22,12 @@ _stubborn: Final[list[Any]] = []
 
 
 def evict(loop: Loop) -> None:
-    """Close all tasks and generators; to be called as the running loop."""
+    """Close all tasks; to be called as the running loop."""
     tasks = loop.unfinished()[::-1]
     if loop.keeper is not None:
         tasks.insert(0, loop.keeper)
     for task in tasks:
         _close(task.get_coro())
-    generators: list[Any] = loop.generators[::-1]
-    for generator in generators:
-        # One that still awaits has lost its driver: only what it awaits can be closed.
-        _close(generator.ag_await if generator.ag_running else generator.aclose())
     loop.prune()
     loop.generators.clear()
     loop.forget_tasks()

@@ -9,6 +9,7 @@ import msgspec
 import pytest
 from tests.unit.replay.kit import Host, new, rebuild, step
 
+import orquestrax.replay.context as ox
 from orquestrax.base.errors import NonDeterminism
 from orquestrax.model import events
 from orquestrax.model.events import Event, StepCancelled, StepEnded, StepRetrying, StepStarted, TimerFired
@@ -78,6 +79,15 @@ def test_informational_events_change_nothing(type_: str, data: Any) -> None:
     before = host.replay.issued, host.replay.trail, host.replay.now, host.replay.waits()
     host.happen(type_, data)
     assert (host.replay.issued, host.replay.trail, host.replay.now, host.replay.waits()) == before
+
+
+def test_a_step_is_no_signal_of_the_same_name() -> None:
+    async def main() -> Any:
+        return await ox.receive("go")
+
+    host = Host(main)
+    with pytest.raises(NonDeterminism, match="the code asked for a signal 'go' as command 1"):
+        host.happen("step_completed", _ended(1, "go"))
 
 
 @pytest.mark.parametrize("type_", ["signal_received", "cancel_requested", "step_started", "taken_over"])

@@ -137,6 +137,20 @@ def test_eviction_within_a_task_of_the_host() -> None:
         runner.run(host())
 
 
+def test_children_are_closed_before_their_parents() -> None:
+    closed: list[str] = []
+
+    async def nested(names: str) -> None:
+        child = asyncio.create_task(nested(names[1:])) if names[1:] else step("a")
+        try:
+            await child
+        finally:
+            closed.append(names[0])
+
+    rebuild(lambda: nested("xyz"), []).close()
+    assert closed == ["z", "y", "x"]
+
+
 def test_eviction_frees_the_memory() -> None:
     class Witness:
         pass

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from typing import Any
+from uuid import UUID
 
 from tests.unit.replay.kit import BEGAN, SECOND, Host, step
 
@@ -239,6 +240,13 @@ def test_more_ids_do_not_shift_the_randomness() -> None:
         return run
 
     assert Host(main(0)).result == Host(main(5)).result
+
+
+def test_ids_cannot_be_guessed_from_the_randomness() -> None:
+    async def main() -> bool:
+        return UUID(int=ox.random().getrandbits(128), version=4) != ox.uuid4()
+
+    assert Host(main).result
 
 
 def test_info(host: Any) -> None:

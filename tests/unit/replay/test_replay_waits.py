@@ -60,6 +60,19 @@ def test_before_the_start_there_is_no_place() -> None:
     assert new(main).waits_at() == (None, None)
 
 
+def test_abandoned_commands_come_in_the_order_of_asking() -> None:
+    async def main() -> None:
+        tasks = [asyncio.create_task(step(name)) for name in "abc"]
+        await asyncio.sleep(1)
+        for task in reversed(tasks):
+            task.cancel()
+        await step("d")
+
+    host = Host(main)
+    host.fire()
+    assert [command.name for command in host.turn.abandoned] == ["a", "b", "c"]
+
+
 def test_turns_hand_out_each_command_once() -> None:
     async def main() -> None:
         await step("a")
