@@ -7,7 +7,8 @@ from importlib.resources import files
 
 import pytest
 
-STYLE = files("orquestrax.web").joinpath("static", "style.css").read_text(encoding="utf-8")
+STATIC = files("orquestrax.web").joinpath("static")
+STYLE, PAGES = (STATIC.joinpath(name).read_text(encoding="utf-8") for name in ("style.css", "pages.css"))
 TOKEN = re.compile(r"--(?P<name>[\w-]+):\s*light-dark\((?P<light>#\w+),\s*(?P<dark>#\w+)\)")
 TOKENS = {found["name"]: (found["light"], found["dark"]) for found in TOKEN.finditer(STYLE)}
 TONES = ("running", "completed", "failed", "retrying", "waiting", "scheduled", "idle")
@@ -67,5 +68,5 @@ def test_the_palette_is_the_designed_one() -> None:
 
 
 def test_no_rule_has_a_colour_of_its_own() -> None:
-    rules = STYLE.partition("@layer reset {")[2]
+    rules = STYLE.partition("@layer reset {")[2] + PAGES
     assert re.findall(r"#[0-9a-fA-F]{3,8}\b(?![\w-]*\s*[{,.:\[])", rules) == []
