@@ -269,6 +269,7 @@ def test_shell(namespace: str, ox: Ox) -> None:
     assert done.returncode == 3
     assert done.stdout.splitlines() == ["'d'", "<class 'orquestrax.base.errors.NotFound'>", "2"]
     assert "NotFound: there is no instance with the id 'nosuch'" in done.stderr
+    assert "shell.py" not in done.stderr
 
 
 def test_nobody_reads_on(namespace: str) -> None:

@@ -8,6 +8,7 @@ import code
 import contextlib
 import inspect
 import sys
+import traceback
 from types import CodeType, FunctionType
 from typing import Any
 
@@ -15,6 +16,7 @@ from orquestrax.cli import options
 from orquestrax.cli.session import opened, settings_of
 from orquestrax.client.loopthread import LoopThread
 
+CONSOLE = "<console>"  # what the standard library calls the file of a prompt
 BANNER = """\
 OrquestraX {release} on Python {python}. `client` is connected, `ox` is imported, `await` works at the prompt:
   await client.list(status="failed")
@@ -68,8 +70,8 @@ class Prompt(code.InteractiveConsole):
             raise SystemExit(leave.status) from None
         except KeyboardInterrupt:
             self.write("\nKeyboardInterrupt\n")
-        except BaseException:  # noqa: BLE001 - a prompt shows it and goes on
-            self.showtraceback()
+        except BaseException as error:  # noqa: BLE001 - a prompt shows it and goes on
+            self.write("".join(traceback.format_exception(_within_prompt(error))))
 
     async def _run(self, compiled: CodeType) -> None:
         try:
@@ -84,3 +86,11 @@ class _Leave(Exception):
     def __init__(self, status: Any) -> None:
         super().__init__(status)
         self.status = status
+
+
+def _within_prompt(error: BaseException) -> BaseException:
+    """The error with the frames of what was entered, without ours around them."""
+    trace = error.__traceback__
+    while trace is not None and trace.tb_frame.f_code.co_filename != CONSOLE:
+        trace = trace.tb_next
+    return error.with_traceback(trace or error.__traceback__)
