@@ -54,6 +54,25 @@ def test_after_the_main_task_the_next_one_tells_where() -> None:
     assert host.replay.waits_at() == (None, None)
 
 
+def test_the_place_is_the_deepest_line_in_the_file_of_the_workflow() -> None:
+    names: dict[str, Any] = {"step": step}
+    exec(compile("async def elsewhere():\n    await step('a')", "elsewhere.py", "exec"), names)
+
+    async def inner() -> None:
+        await names["elsewhere"]()
+
+    async def main() -> None:
+        await inner()
+
+    host = Host(main)
+    assert host.replay.waits_at() == (__file__, inner.__code__.co_firstlineno + 1)
+    assert host.replay.waits()[0].file == "elsewhere.py"
+
+
+def test_our_own_code_is_no_place() -> None:
+    assert Host(lambda: ox.receive("go")).replay.waits_at() == (None, None)
+
+
 def test_before_the_start_there_is_no_place() -> None:
     async def main() -> None: ...
 
