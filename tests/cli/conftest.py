@@ -159,8 +159,10 @@ def ox(folder: Path, capfd: pytest.CaptureFixture[str]) -> Callable[..., Result]
         before = dict(sys.modules)
         stop = threading.Timer(PATIENCE, os.kill, (os.getpid(), signal.SIGTERM))
         stop.start()  # a command that waits for ever takes orders, and not the test's time limit
-        status = call(app, arguments)
-        stop.cancel()
+        try:
+            status = call(app, arguments)
+        finally:
+            stop.cancel()
         for name in sys.modules.keys() - before.keys():  # the next command is a new process to its modules
             if str(folder) in str(getattr(sys.modules[name], "__file__", "")):
                 del sys.modules[name]
