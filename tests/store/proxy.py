@@ -19,7 +19,7 @@ How = Literal["before", "after", "hold", "swallow", "wait"]
 
 @dataclass
 class Fault:
-    """What to do at the first message that matches, `times` times.
+    """What to do at the first message that matches, `times` times, on connections whose name has `on` in it.
 
     before   cut both sides, the server never gets the message
     after    forward it, wait for the server's answer, cut both sides instead of handing it on
@@ -31,13 +31,14 @@ class Fault:
     how: How
     match: Callable[[bytes, bytes], bool]
     times: int = 1
+    on: bytes = b""
     struck: asyncio.Event = field(default_factory=asyncio.Event)
     released: asyncio.Event = field(default_factory=asyncio.Event)
 
 
-def at_commit(how: How, times: int = 1) -> Fault:
+def at_commit(how: How, times: int = 1, on: bytes = b"") -> Fault:
     """At COMMIT as the engine sends it."""
-    return Fault(how, lambda kind, body: kind == b"Q" and body == b"commit\0", times)
+    return Fault(how, lambda kind, body: kind == b"Q" and body == b"commit\0", times, on)
 
 
 def at_execution(how: How, times: int = 1) -> Fault:
@@ -113,7 +114,7 @@ class Proxy:
             up_writer.close()
             return
         self._writers |= {writer, up_writer}
-        session = _Session(self, reader, writer, up_reader, up_writer)
+        session = _Session(self, startup, reader, writer, up_reader, up_writer)
         try:
             await session.run()
         finally:
@@ -124,6 +125,7 @@ class Proxy:
 @dataclass
 class _Session:
     proxy: Proxy
+    startup: bytes
     reader: asyncio.StreamReader
     writer: asyncio.StreamWriter
     up_reader: asyncio.StreamReader
@@ -156,7 +158,8 @@ class _Session:
         self.proxy.round_trips += kind in (b"Q", b"S", b"H")  # what makes the server answer
         if kind in (b"Q", b"P"):
             self.proxy.statements.append(body)
-        fault = next((f for f in self.proxy.faults if f.times and f.match(kind, body)), None)
+        faults = [f for f in self.proxy.faults if f.times and f.on in self.startup and f.match(kind, body)]
+        fault = faults[0] if faults else None
         if fault is None:
             self.up_writer.write(head + body)
             return True

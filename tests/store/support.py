@@ -169,9 +169,11 @@ def new_instance(
     )
 
 
-def order(key: UUID, *, kind: str = "signal", message: str = "", payload: bytes | None = b"1") -> Order:
+def order(
+    key: UUID, *, kind: str = "signal", name: str = "n", message: str = "", payload: bytes | None = b"1"
+) -> Order:
     """A message on its way to an instance."""
-    return Order(instance=key, kind=kind, name="n", message=message or str(uuid7()), payload=payload)
+    return Order(instance=key, kind=kind, name=name, message=message or str(uuid7()), payload=payload)
 
 
 def event(seq: int, type_: str = "timer_fired", data: bytes = b'{"command":1}') -> Event:

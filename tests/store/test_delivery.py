@@ -14,15 +14,16 @@ from orquestrax.core.store.hints import Hints
 from orquestrax.core.store.nodeverbs import declare_dead
 from orquestrax.node import EngineOptions, Node
 from tests.checker import check_instance
-from tests.store.support import Rig, running, until
+from tests.store.proxy import Proxy, at_commit
+from tests.store.support import Rig, order, running, until
 
 OPTIONS = EngineOptions(poll=0.05, heartbeat=0.1)
-go = asyncio.Event()
+go: dict[str, asyncio.Event] = {}
 
 
 @ox.step
-async def wait_for_go() -> str:
-    await go.wait()
+async def wait_for_go(name: str = "") -> str:
+    await go[name].wait()
     return "gone"
 
 
@@ -39,9 +40,20 @@ async def one_then_work() -> int:
     return first
 
 
+@ox.workflow
+async def work_then_one(name: str) -> int:
+    await wait_for_go(name)
+    return await ox.receive("s", int)
+
+
+@ox.workflow
+async def only_work(name: str) -> str:
+    return await wait_for_go(name)
+
+
 @pytest.fixture(autouse=True)
-def _own_event(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(globals(), "go", asyncio.Event())
+async def _own_events() -> None:
+    go.update({name: asyncio.Event() for name in ("", "first", "second")})
 
 
 async def signals(client: Client, id_: str) -> list[str]:
@@ -87,7 +99,7 @@ async def test_I11_an_end_that_meets_mail_lists_it_and_no_more(
         await run.signal("s", 7, message_id="handled")
         await run.signal("s", 8, message_id="late")
         await run.signal("s", 8, message_id="late")
-        go.set()
+        go[""].set()
         assert await run.result(10) == 7
         assert [m["message"] for m in (await ending(client, "one"))["unhandled"]] == ["late"]
         assert await rig.client.inbox(run.key) == []
@@ -133,6 +145,32 @@ async def test_I10_I11_signals_from_many_senders_race_with_the_end(rig: Rig, tmp
             for name in senders:
                 mine = [m for m in stored + left if m.startswith(name + ".")]
                 assert mine == sorted(mine, key=lambda m: int(m.rpartition(".")[2]))
+
+
+async def test_I3_I11_an_end_that_waits_behind_a_park_is_written_once(
+    rig: Rig, tmp_path: Path, proxy: Proxy, monkeypatch: pytest.MonkeyPatch
+):
+    """The park meets mail and is told so while the end is on its way: a second end would leave out its events."""
+    monkeypatch.setattr(Hints, "node", lambda *_: None)
+    options = EngineOptions(poll=600, heartbeat=600, lanes=1)
+    served = (only_work, work_then_one)
+    async with running(rig, tmp_path, *served, options=options, address=proxy.address) as (node, client):
+        busy, run = await client.start(only_work, "first"), await client.start(work_then_one, "second")
+        execution = node.incarnation.orchestrator.memory.executions[run.key]
+        commit = proxy.fault(at_commit("wait", on=b"journal"))
+        go["first"].set()  # the journal is busy with its end
+        await commit.struck.wait()
+        go["second"].set()  # then comes the park, behind it
+        await until(lambda: execution.releasing)
+        await rig.client.send([order(run.key, name="s", payload=b"7")])
+        node.incarnation.claimer.look_for_mail()
+        await until(lambda: execution.ended)  # and the end, behind the park
+        await rig.client.send([order(run.key, name="s", message="late")])
+        commit.released.set()
+        assert await run.result(10) == 7
+        assert await busy.result(10) == "gone"
+        await check_instance(client, work_then_one, run.id)
+        assert [m["message"] for m in (await ending(client, run.id))["unhandled"]] == ["late"]
 
 
 async def keep_sending(run: Any, name: str, n: int) -> list[str]:
