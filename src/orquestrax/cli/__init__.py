@@ -17,6 +17,7 @@ misused, 130 after Ctrl-C. What is slow to import is imported by the command tha
 
 from __future__ import annotations
 
+import logging
 import sys
 
 __all__ = ["main"]
@@ -24,6 +25,8 @@ __all__ = ["main"]
 
 def main() -> None:
     """The entry point of `orquestrax`."""
+    # At Ctrl-C connections are cut in the middle, and asyncio would tell of each; nodes turn it up again.
+    logging.getLogger("asyncio").setLevel(logging.CRITICAL)
     try:
         from orquestrax.cli.app import app
         from orquestrax.cli.failing import call
