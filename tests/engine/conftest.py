@@ -69,7 +69,7 @@ class Bench:
 
 @pytest.fixture
 async def bench(dsn: str, tmp_path: Path) -> AsyncIterator[Bench]:
-    made = Bench(dsn, tmp_path, f"t{next(_numbers)}")
+    made = Bench(dsn, tmp_path, f"engine{next(_numbers)}")
     await migrate(made.address)
     yield made
     for node in reversed(made.nodes):

@@ -19,5 +19,10 @@ def record(declared: Declared) -> None:
 
 
 def declares(module: str) -> bool:
-    """Whether a module declares something, or is a package above one that does."""
+    """Whether a module declares something, or is a package above one that does.
+
+    This package is none: every module that declares imports it, and its examples are served only where asked for.
+    """
+    if module == __package__.partition(".")[0]:
+        return False
     return module in _modules or any(name.startswith(f"{module}.") for name in _modules)
