@@ -61,12 +61,14 @@ async def drive(client: Client, workflow: Any, total: int, at_once: int) -> None
 async def test_rows_per_workflow(rig: Rig, tmp_path: Path, workflow: Any, events: int, writes: int):
     """The instance, an event a step, the terminal event, one update: a further step costs one row."""
     total = 30
+    theirs = "select count(*) from pg_stat_activity where datname = current_database()"
+    theirs += " and application_name like 'orquestrax journal%'"
+    before = await rig.value(theirs)  # of another test's node that has not quite ended
     async with running(rig, tmp_path, workflow, options=QUIET) as (_, client):
         await drive(client, workflow, total, 3)
     assert await rig.value("select count(*) from {schema}.events") == events * total
     # Sessions report what they have written at the latest when they end.
-    mine = "select count(*) from pg_stat_activity where datname = current_database()"
-    await until(lambda: is_zero(rig, mine + " and application_name like 'orquestrax journal%'"))
+    await until(lambda: at_most(rig, theirs, before))
     written = await rig.value(
         "select sum(n_tup_ins + n_tup_upd + n_tup_del)::integer from pg_stat_user_tables"
         " where schemaname = $1 and relname = any($2)",
@@ -76,9 +78,9 @@ async def test_rows_per_workflow(rig: Rig, tmp_path: Path, workflow: Any, events
     assert total * (events + 1) <= written <= total * writes
 
 
-async def is_zero(rig: Rig, query: str) -> bool:
-    zero: bool = await rig.value(query) == 0
-    return zero
+async def at_most(rig: Rig, query: str, number: int) -> bool:
+    few: bool = await rig.value(query) <= number
+    return few
 
 
 @pytest.fixture(scope="module")
