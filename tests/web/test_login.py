@@ -175,3 +175,9 @@ async def test_without_a_token_there_is_nothing_to_log_in_to(web: Web) -> None:
     answer = await web.http.get("/login")
     assert answer.status_code == 404
     assert "no token is set" in answer.text
+
+
+async def test_pages_offer_to_log_out_only_where_there_is_a_login(closed: Web, web: Web) -> None:
+    page = await closed.http.get("/definitions", headers=BEARER)
+    assert "Log out" in page.text
+    assert "Log out" not in (await web.http.get("/definitions")).text

@@ -83,6 +83,7 @@ def page(request: Request, template: str, *, status: int = 200, **values: Any) -
         "namespace": context_of(request).settings.namespace,
         "here": request.url.path + (f"?{request.url.query}" if request.url.query else ""),
         "live": "",
+        "login": request.app.state.access.required,
         "section": "",
         "now": 0,
         "icon": "brand",
