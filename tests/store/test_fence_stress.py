@@ -111,11 +111,11 @@ async def test_I4_I15_four_writers_and_a_declarer_never_write_late(rig: Rig):
 
 @pytest.mark.verify
 @pytest.mark.timeout(600)
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", range(2))
 async def test_I4_thousands_of_declarations_and_no_late_write(rig: Rig, seed: int):
     stress = Stress(rig, seed)
-    assert await stress.run(4000, locked) == []
-    assert stress.refused >= 3900
+    assert await stress.run(1500, locked) == []
+    assert stress.refused >= 1490
 
 
 async def test_I4_a_whole_journal_and_a_declarer(rig: Rig, told):
