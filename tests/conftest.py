@@ -22,9 +22,18 @@ import pytest
 from orquestrax.core.store.embedded import EmbeddedServer, start_embedded
 
 if TYPE_CHECKING:
-    from collections.abc import Coroutine, Iterator
+    from collections.abc import Coroutine, Generator, Iterator
 
 PROJECT = Path(__file__).parent.parent
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """A test that the machine cannot run says so loudly; in CI, whose machine must be able to, that is a failure."""
+    report = yield
+    if os.environ.get("CI") and report.skipped and "LOUD" in str(report.longrepr):
+        report.outcome = "failed"
+    return report
 
 
 @dataclass(frozen=True)
