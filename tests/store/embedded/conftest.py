@@ -191,7 +191,7 @@ def ordinary_user() -> dict[str, Any]:
     python = common_python()
     if python is None:
         pytest.skip(
-            f"LOUD: needs a Python 3.{sys.version_info.minor}, its packages and this checkout open to user nobody"
+            f"needs a Python 3.{sys.version_info.minor}, its packages and this checkout open to user nobody"
         )
     return {"python": python, "user": NOBODY.pw_uid, "group": NOBODY.pw_gid, "extra_groups": []}
 
