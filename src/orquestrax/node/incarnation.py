@@ -10,8 +10,9 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+from collections import OrderedDict
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
 import msgspec
@@ -34,6 +35,8 @@ from orquestrax.worker.runner import StepRunner
 from orquestrax.worker.slots import DEFAULT_SLOTS
 
 log = logging.getLogger(__name__)
+RECENT: Final = 1_000  # endings kept for who asks a moment later
+SMALL: Final = 10_000  # bytes of one of them
 
 
 class Incarnation:
@@ -43,6 +46,7 @@ class Incarnation:
         self.fence, self.name, self.machine = fence, name, machine
         self.fenced = asyncio.Event()
         self._database, self._hints = database, hints
+        self._recent: OrderedDict[UUID, Ending] = OrderedDict()
         self._waiters: dict[UUID, list[asyncio.Future[Ending | None]]] = {}
         self._starting: set[asyncio.Future[Verdict | None]] = set()
 
@@ -160,7 +164,7 @@ class Incarnation:
     async def ended_here(self, key: UUID) -> Ending | None:
         """Wait for an instance in this memory; None if it is not here, or leaves before its end."""
         if key not in self.orchestrator.memory.executions:
-            return None
+            return self._recent.pop(key, None)
         waiter: asyncio.Future[Ending | None] = asyncio.get_running_loop().create_future()
         self._waiters.setdefault(key, []).append(waiter)
         return await waiter
@@ -169,9 +173,20 @@ class Incarnation:
         self._hints.view(key)
 
     def _left(self, key: UUID, ending: tuple[str, bytes | None, bytes | None] | None) -> None:
-        for waiter in self._waiters.pop(key, ()):
+        told = None if ending is None else Ending(*ending)
+        waiters = self._waiters.pop(key, ())
+        for waiter in waiters:
             if not waiter.done():
-                waiter.set_result(None if ending is None else Ending(*ending))
+                waiter.set_result(told)
+        if told is not None and not waiters:
+            self._remember(key, told)
+
+    def _remember(self, key: UUID, ending: Ending) -> None:
+        """Keep the latest small endings: a quick workflow ends before its starter has asked for the result."""
+        if len(ending.result or b"") + len(ending.error or b"") <= SMALL:
+            self._recent[key] = ending
+            if len(self._recent) > RECENT:
+                self._recent.popitem(last=False)
 
     # -- the end -----------------------------------------------------------------------------------------------------
 

@@ -146,7 +146,7 @@ class Database:
             init=prepare,
             timeout=self.address.deadline,
             max_inactive_connection_lifetime=60,
-            server_settings={"application_name": "orquestrax pool"},
+            server_settings={"application_name": "orquestrax pool", "plan_cache_mode": "force_custom_plan"},
         )
 
     async def close(self) -> None:

@@ -16,9 +16,11 @@ import asyncpg
 from orquestrax.base.errors import Fenced
 from orquestrax.core.store.statements import statement
 
+# What a node writes it finds by key. A plan that was made while the tables were empty, and is kept with its statement,
+# would read them whole until the first ANALYZE: so no plan may (4.1 against 2.1 ms for a start, 6,000 instances on).
 OPENING = (
     "begin isolation level read committed; "
-    "set local idle_in_transaction_session_timeout = '3s'; set local lock_timeout = '2s'; "
+    "set local idle_in_transaction_session_timeout = '3s'; set local lock_timeout = '2s'; set local enable_seqscan = off; "
     "select pg_advisory_xact_lock_shared({space}, {fence})"
 )
 EXCLUSIVE = (
