@@ -20,7 +20,8 @@ from orquestrax.core.store.statements import statement
 # would read them whole until the first ANALYZE: so no plan may (4.1 against 2.1 ms for a start, 6,000 instances on).
 OPENING = (
     "begin isolation level read committed; "
-    "set local idle_in_transaction_session_timeout = '3s'; set local lock_timeout = '2s'; set local enable_seqscan = off; "
+    "set local idle_in_transaction_session_timeout = '3s'; set local lock_timeout = '2s'; "
+    "set local enable_seqscan = off; "
     "select pg_advisory_xact_lock_shared({space}, {fence})"
 )
 EXCLUSIVE = (
