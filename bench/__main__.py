@@ -19,6 +19,7 @@ from bench.measure import Cost, measured
 from bench.workloads import ALL, fan_out, noop, one_step, run_many, run_one, ten_steps
 from orquestrax.core.store.embedded import start_embedded
 from orquestrax.node import Node
+from orquestrax.node.collector import relax
 from orquestrax.settings import Settings
 
 
@@ -62,6 +63,7 @@ async def _engine(rounds: int) -> tuple[str, list[dict[str, dict[str, float]]]]:
         settings = Settings(database=dsn, home=home, project=home, namespace="bench")
         node = Node(settings, {workflow.name: workflow for workflow in ALL}, migrates=True)
         client = await node.start()
+        relax()
         await run_many(client, one_step, 500, 100)
         measurements = [await _round(client, dsn) for _ in range(rounds)]
         connection = await asyncpg.connect(dsn)

@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 from orquestrax.define.workflow import Workflow
+from orquestrax.node.collector import relax
 from orquestrax.node.node import Node
 from orquestrax.settings import Settings
 from orquestrax.web.app import create_app
@@ -31,6 +32,7 @@ async def serving(
     """
     node = Node(settings, workflows, roles=roles, migrates=migrates)
     client = await node.start()
+    relax()
     try:
         if "web" not in roles:
             yield node, None
