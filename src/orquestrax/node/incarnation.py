@@ -141,9 +141,9 @@ class Incarnation:
     async def _bury_siblings(self, space: int) -> None:
         """Declare dead what died on this machine: its instances need not wait for a lease to run out."""
         rows = await self._database.fetch(
-            "siblings", self.machine.boot_id, self.machine.home_id, self.fence.number
+            "siblings", self.machine.boot_id, self.machine.home_id, self.fence.number, self.machine.host
         )
-        dead = [row for row in rows if self.machine.is_dead(row["fence"])]
+        dead = [row for row in rows if not row["same_boot"] or self.machine.is_dead(row["fence"])]
         for row in dead:
             if await declare_dead(self._database.address, space, row["fence"], row["heartbeat"]):
                 log.info("node %s died: what it held goes on here", row["name"])
