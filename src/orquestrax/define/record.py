@@ -23,6 +23,6 @@ def declares(module: str) -> bool:
 
     This package is none: every module that declares imports it, and its examples are served only where asked for.
     """
-    if module == __package__.partition(".")[0]:
+    if module == __name__.partition(".")[0]:
         return False
     return module in _modules or any(name.startswith(f"{module}.") for name in _modules)
