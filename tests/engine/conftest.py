@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -75,6 +75,3 @@ async def bench(dsn: str, tmp_path: Path) -> AsyncIterator[Bench]:
     for node in reversed(made.nodes):
         await node.stop(grace=0)
     await made.query("drop schema {schema} cascade")
-
-
-Until = Callable[[Callable[[], Coroutine[Any, Any, bool]]], Coroutine[Any, Any, None]]
