@@ -74,12 +74,35 @@ def _wait_for(work: Coroutine[Any, Any, T]) -> T:
     loop = around.loop if around is not None else None
     if loop is None or not loop.is_running():
         loop = _private.loop()
-    future = asyncio.run_coroutine_threadsafe(work, loop)
-    try:
-        return future.result()
+    elsewhere = _Elsewhere(work)
+    try:  # around the hand-over as well: Ctrl-C may come before there is a future to cancel
+        result: T = asyncio.run_coroutine_threadsafe(elsewhere.run(), loop).result()
     except BaseException:
-        future.cancel()  # Ctrl-C here must not leave the work running there
+        loop.call_soon_threadsafe(elsewhere.cancel)  # Ctrl-C here must not leave the work running there
         raise
+    return result
+
+
+class _Elsewhere:
+    """Work on another thread's loop that can be cancelled from the moment it is handed over."""
+
+    def __init__(self, work: Coroutine[Any, Any, Any]) -> None:
+        self._work = work
+        self._task: asyncio.Task[Any] | None = None
+        self._cancelled = False
+
+    async def run(self) -> Any:
+        self._task = asyncio.current_task()
+        if self._cancelled:
+            self._work.close()
+            raise asyncio.CancelledError
+        return await self._work
+
+    def cancel(self) -> None:
+        """On the loop's own thread."""
+        self._cancelled = True
+        if self._task is not None:
+            self._task.cancel()
 
 
 class _PrivateLoop:
