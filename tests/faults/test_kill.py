@@ -45,7 +45,9 @@ def test_I8_I14_killed_in_any_second_it_ends_alike_and_goes_on_within_3_s(
     dev = Dev.start(tmp_path, "traced.py")
     try:
         run = dev.ask("/instances", {"definition": "test_workflow", "id": "t"})
-        assert run["status"] in ("pending", "running"), "a node may have claimed it before the answer was read"
+        assert run["status"] in ("pending", "running"), (
+            "a node may have claimed it before the answer was read"
+        )
         time.sleep(second)
         dev.kill()
         finished = Counter((tmp_path / "bodies.txt").read_text().split("\n")) if second > 1 else Counter()
