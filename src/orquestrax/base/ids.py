@@ -8,7 +8,9 @@ import re
 import threading
 import time
 from typing import TYPE_CHECKING
-from uuid import UUID, SafeUUID
+from uuid import UUID
+
+from asyncpg.pgproto.pgproto import UUID as Key
 
 from orquestrax.base.errors import InvalidId, InvalidInput
 
@@ -22,8 +24,6 @@ _LOW_BITS = 62
 _LOW_MASK = (1 << _LOW_BITS) - 1
 _MIDDLE_MASK = (1 << 12) - 1
 _FRAME = 7 << 76 | 2 << 62  # version and variant
-
-_new, _set, _unknown = object.__new__, object.__setattr__, SafeUUID.unknown
 
 
 class UuidFactory:
@@ -56,11 +56,10 @@ class UuidFactory:
             if now > last:
                 last = now | self._bits(_TAIL_BITS - 1)  # the highest bit free: room to rise
             self._last = last
-        # UUID(int=…) checks its arguments at length, which would double the cost of an id.
-        made = _new(UUID)
         middle = last >> _LOW_BITS & _MIDDLE_MASK
-        _set(made, "int", last >> _TAIL_BITS << 80 | middle << 64 | last & _LOW_MASK | _FRAME)
-        _set(made, "is_safe", _unknown)
+        number = last >> _TAIL_BITS << 80 | middle << 64 | last & _LOW_MASK | _FRAME
+        # A UUID as asyncpg makes them: it hashes, compares and prints in C, and keys are hashed all the time.
+        made: UUID = Key(number.to_bytes(16, "big"))
         return made
 
 

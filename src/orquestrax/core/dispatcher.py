@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Protocol
 from uuid import UUID
 
@@ -21,9 +21,8 @@ from orquestrax.model.options import Executor
 class Runner(Protocol):
     """What runs bodies: the worker room provides it."""
 
-    @property
-    def running(self) -> Mapping[BodyKey, Job]:
-        """The bodies that run now."""
+    def is_running(self, key: BodyKey, /) -> bool:
+        """Whether this body runs now."""
 
     def has_slot(self, executor: Executor, /) -> bool:
         """Whether one more body of this kind may start."""
@@ -55,9 +54,9 @@ class Dispatcher:
 
     def dispatch(self, job: Job) -> None:
         """Run the job here, now or when a slot frees; nothing happens if its body runs already."""
-        if self._closed or job.key in self._runner.running:
+        if self._closed or self._runner.is_running(job.key):
             return
-        if job.key in self._kept:
+        if self._kept and job.key in self._kept:
             asyncio.get_running_loop().call_soon(self._deliver_kept, job.key)
             return
         executor: Executor = job.step.options.executor

@@ -15,7 +15,7 @@ import msgspec
 
 from orquestrax.define.workflow import Workflow
 from orquestrax.model import events
-from orquestrax.model.commands import Command, Finish, Receive, RunStep, StartTimer
+from orquestrax.model.commands import Command, Finish, RunStep, StartTimer
 from orquestrax.model.events import Event
 from orquestrax.model.rows import Message, NewInstance, RowChange, Verdict, Write
 from orquestrax.replay.instance import Replay
@@ -33,12 +33,11 @@ class RetryAt:
     first_at: int
 
 
-@dataclass(slots=True)
-class Effects:
+class Effects(msgspec.Struct):
     """What a turn wants done in the world once it is committed: commands to act on, bodies to stop."""
 
-    act: list[Command] = field(default_factory=list)
-    stop: list[RunStep] = field(default_factory=list)
+    act: list[Command] = []
+    stop: list[RunStep] = []
 
 
 @dataclass(slots=True, kw_only=True)
@@ -98,22 +97,24 @@ class Execution:
 
     def happened(self, type_: str, data: msgspec.Struct, now: int) -> None:
         """Apply one event; it joins those that the next write carries. No two events go back in time."""
-        self.last_at = max(self.last_at, now)
-        self.seq += 1
-        replay = self.replay
-        event = Event(self.seq, type_, self.last_at, replay.issued, replay.trail, events.encode(data))
+        self.last_at = at = max(self.last_at, now)
+        self.seq = seq = self.seq + 1
+        event = self.replay.stamp(seq, type_, at, data)
         self.pending.append(event)
         if not self.ended:
-            replay.apply(event)
+            self.replay.apply(event, data)
 
     def turn(self, now: int) -> Effects:
         """What the code asked for since the last turn, and which steps it stopped waiting for."""
         turn = self.replay.take()
+        if turn.finish is not None:
+            self.finish = turn.finish
+        if not turn.abandoned:
+            return Effects(turn.commands)
         stopped = [command for command in turn.abandoned if isinstance(command, RunStep)]
         for command in stopped:
             self.retries.pop(command.number, None)
             self.happened(events.STEP_CANCELLED, events.StepCancelled(command.number, command.name), now)
-        self.finish = turn.finish or self.finish
         return Effects(turn.commands, stopped)
 
     def terminate(self, order: Message) -> None:
@@ -161,13 +162,13 @@ class Execution:
         """An end met new mail and was not written: all of it but the terminal event is still to be written."""
         self.pending, self.consumed = write.events[:-1] + self.pending, write.consumed + self.consumed
 
-    def change(self, now: int, park_after: int) -> RowChange | None:
+    def change(self, clock: Callable[[], int], park_after: int) -> RowChange | None:
         """How the row must change after this turn, if at all: waiting, parked, or running again."""
         if not self._idle():
             return self._row("running", None)
         dues = [command.due for command in self.replay.open.values() if isinstance(command, StartTimer)]
         dues += [retry.due for retry in self.retries.values()]
-        earliest = min(dues, default=None)
+        earliest, now = min(dues, default=None), clock()
         if earliest is not None and earliest <= now + SOON:
             return self._row("running", None)
         if earliest is None or earliest > now + park_after:
@@ -176,10 +177,10 @@ class Execution:
 
     def _idle(self) -> bool:
         """Whether no body of it runs or is about to: only timers, signals and late retries are left."""
-        return all(
-            isinstance(command, StartTimer | Receive) or command.number in self.retries
-            for command in self.replay.open.values()
-        )
+        for command in self.replay.open.values():  # a loop, as most turns leave at the first: a step
+            if isinstance(command, RunStep) and command.number not in self.retries:
+                return False
+        return True
 
     def _row(self, status: str, waits: bytes | None) -> RowChange | None:
         if status == self.status and (status == "running" or waits == self.waits):

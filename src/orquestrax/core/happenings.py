@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from uuid import UUID
 
+import msgspec
+
 from orquestrax.core.execution import Effects, Execution, RetryAt
 from orquestrax.core.turns import Turns
 from orquestrax.model import events
@@ -27,16 +29,20 @@ class Happenings:
         command = execution.replay.open.get(job.key.command)
         if execution.ended or command is None:
             return True
-        with self._turns.guarded(execution):
+        try:
             self._apply_outcome(execution, command, job, outcome)
+        except Exception as error:  # noqa: BLE001 - as `Turns.guarded`, without its cost on the hottest path
+            self._turns.stop_at(execution, error)
         return True
 
     def _apply_outcome(self, execution: Execution, command: Command, job: Job, outcome: Outcome) -> None:
-        now = self._turns.clock.now()
+        now = outcome.ended_at  # it happened then, by the same clock
         if isinstance(outcome, Succeeded):
-            execution.happened(events.STEP_COMPLETED, _step_ended(job, outcome, self._turns.node), now)
+            ended = _step_ended(job, outcome, self._turns.node, result=events.raw(outcome.result))
+            execution.happened(events.STEP_COMPLETED, ended, now)
         elif outcome.delay is None:
-            execution.happened(events.STEP_FAILED, _step_ended(job, outcome, self._turns.node), now)
+            ended = _step_ended(job, outcome, self._turns.node, error=events.raw(outcome.error))
+            execution.happened(events.STEP_FAILED, ended, now)
         else:
             self._retry_later(execution, job, outcome, now)
             self._turns.advance(execution, Effects([command]))
@@ -127,14 +133,7 @@ class Happenings:
                 execution.receive(message, now)
 
 
-def _step_ended(job: Job, outcome: Succeeded | Errored, node: str) -> events.StepEnded:
+def _step_ended(job: Job, outcome: Outcome, node: str, **payload: msgspec.Raw) -> events.StepEnded:
     return events.StepEnded(
-        command=job.key.command,
-        step=job.step.name,
-        attempt=job.attempt,
-        node=node,
-        started_at=outcome.started_at,
-        ended_at=outcome.ended_at,
-        result=events.raw(outcome.result) if isinstance(outcome, Succeeded) else None,
-        error=events.raw(outcome.error) if isinstance(outcome, Errored) else None,
+        job.key.command, job.step.name, job.attempt, node, outcome.started_at, outcome.ended_at, **payload
     )

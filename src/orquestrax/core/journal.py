@@ -133,7 +133,7 @@ class Lane:
         later: list[Write] = []
         while self.queue and rows < BATCH_ROWS:
             write = self.queue.popleft()
-            if write.key in closed:
+            if closed and write.key in closed:
                 later.append(write)
                 continue
             batch.append(write)
@@ -165,9 +165,10 @@ class Lane:
 
     def _without_followers(self, batch: list[Write]) -> list[Write]:
         """Leave out what would follow a refused write of the same instance."""
+        if not self._refused:
+            return batch
         followers = [write for write in batch if write.key in self._refused]
-        if followers:
-            self._tell(followers, [Verdict.LOST] * len(followers))
+        self._tell(followers, [Verdict.LOST] * len(followers))
         return [write for write in batch if write.key not in self._refused]
 
     async def _write(self, batch: list[Write]) -> list[Verdict]:
@@ -259,14 +260,15 @@ class Lane:
     def _tell(self, batch: Sequence[Write], verdicts: Sequence[Verdict]) -> None:
         """From a plain callback: what follows may run workflow code, which must not run inside a Task."""
         told = list(zip(batch, verdicts, strict=True))
-        self._refused.update(write.key for write, verdict in told if verdict in REFUSALS)
+        if any(verdict is not Verdict.COMMITTED for verdict in verdicts):
+            self._refused.update(write.key for write, verdict in told if verdict in REFUSALS)
         asyncio.get_running_loop().call_soon(self._tell_all, told)
 
     def _tell_all(self, told: list[tuple[Write, Verdict]]) -> None:
         """Whoever is told of a refusal drops the instance; what it has queued before goes too."""
         for write, verdict in told:
             write.done(write, verdict)
-            if verdict in REFUSALS and write.key in self._refused:
+            if self._refused and verdict in REFUSALS and write.key in self._refused:
                 self._refused.discard(write.key)
                 followers = [other for other in self.queue if other.key == write.key]
                 self.queue = deque(other for other in self.queue if other.key != write.key)

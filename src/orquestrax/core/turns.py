@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import Final
 from uuid import UUID
 
@@ -63,9 +64,13 @@ class Turns:
         """A fault of the engine itself in one turn stops that instance, visibly, and no other."""
         try:
             yield
-        except Exception as error:
-            log.exception("instance %s cannot go on here", execution.id)
-            self.block(execution, error)
+        except Exception as error:  # noqa: BLE001 - whatever it is, it is this instance's alone
+            self.stop_at(execution, error)
+
+    def stop_at(self, execution: Execution, error: Exception) -> None:
+        """The engine's own fault in a turn of this instance."""
+        log.error("instance %s cannot go on here", execution.id, exc_info=error)
+        self.block(execution, error)
 
     def advance(
         self,
@@ -84,21 +89,25 @@ class Turns:
             self._stop_at_limit(execution)
             self.write_end(execution, effects, start=start, told=told)
             return
-        change = execution.change(self.clock.now(), self.park_after)
+        change = execution.change(self.clock.now, self.park_after)
         if not (execution.pending or execution.consumed or change or start):
             self.act(execution, effects)
             return
-
-        def done(write: Write, verdict: Verdict) -> None:
-            if told is not None:
-                told(verdict)
-            self._settled(execution, write, verdict, effects)
-
         if change is not None:
             execution.wrote(change)
+        done = partial(self._settled, execution, effects, told)
         self.journal.submit(execution.write(change, done, start=start))
 
-    def _settled(self, execution: Execution, write: Write, verdict: Verdict, effects: Effects) -> None:
+    def _settled(
+        self,
+        execution: Execution,
+        effects: Effects,
+        told: Callable[[Verdict], None] | None,
+        write: Write,
+        verdict: Verdict,
+    ) -> None:
+        if told is not None:
+            told(verdict)
         if execution.evicted:
             return
         if verdict is not Verdict.COMMITTED:
@@ -126,20 +135,16 @@ class Turns:
         for command in effects.act:
             if command.number not in still_open:
                 continue
-            if isinstance(command, StartTimer):
+            if isinstance(command, RunStep):
+                if execution.retries and (retry := execution.retries.get(command.number)) is not None:
+                    self._timers.arm(retry.due, execution.key, command.number)
+                else:
+                    self.dispatch(execution, command)
+            elif isinstance(command, StartTimer):
                 self._timers.arm(command.due, execution.key, command.number)
-            elif isinstance(command, RunStep):
-                self._start_or_retry(execution, command)
-
-    def _start_or_retry(self, execution: Execution, command: RunStep) -> None:
-        retry = execution.retries.get(command.number)
-        if retry is None:
-            self.dispatch(execution, command)
-        else:
-            self._timers.arm(retry.due, execution.key, command.number)
 
     def dispatch(self, execution: Execution, command: RunStep) -> None:
-        retry = execution.retries.pop(command.number, None)
+        retry = execution.retries.pop(command.number, None) if execution.retries else None
         self._dispatcher.dispatch(
             Job(
                 key=BodyKey(execution.key, command.number),

@@ -67,14 +67,15 @@ class Resources:
     async def bind(
         self, taker: Taker, kwargs: Mapping[str, Any], passed: Collection[str] = ()
     ) -> dict[str, Any]:
-        """`kwargs` with the resources filled in that are in neither `kwargs` nor `passed`.
+        """`kwargs` with the resources filled in that are in neither `kwargs` nor `passed`, after `enter`."""
+        self.enter()
+        return await self._bind(taker, kwargs, passed) if taker.uses else dict(kwargs)
 
-        From here on the steps that the current task runs directly take their resources from here too.
-        """
+    def enter(self) -> None:
+        """From here on the steps that the current task runs directly take their resources from here."""
         if self._loop is None:
             self._loop = ref(asyncio.get_running_loop())
         _active.set(self)
-        return await self._bind(taker, kwargs, passed) if taker.uses else dict(kwargs)
 
     async def aclose(self) -> None:
         """Close what is open, in reverse order. All are closed before the first error is raised."""

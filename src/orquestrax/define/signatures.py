@@ -44,13 +44,13 @@ class Signature:
 
     def encode(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> bytes:
         """The JSON that is stored for a call; raises PayloadError or PayloadTooLarge."""
-        return self._roundtrip(args, kwargs)[0]
+        return self._stored(self._binding.values(args, kwargs))[0]
 
     def roundtrip(
         self, args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> tuple[bytes, tuple[Any, ...], dict[str, Any]]:
         """The JSON that is stored for a call, and the arguments that the body gets: what decoding gives."""
-        raw, values = self._roundtrip(args, kwargs)
+        raw, values = self._stored(self._binding.values(args, kwargs))
         return raw, *self._binding.as_call(values)
 
     def decode(self, raw: bytes | str) -> tuple[tuple[Any, ...], dict[str, Any]]:
@@ -85,9 +85,6 @@ class Signature:
     def output_schema(self) -> dict[str, Any]:
         """JSON schema of the result."""
         return self.result.schema()
-
-    def _roundtrip(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[bytes, tuple[Any, ...]]:
-        return self._stored(self._binding.values(args, kwargs))
 
     def _stored(self, values: tuple[Any, ...]) -> tuple[bytes, tuple[Any, ...]]:
         try:

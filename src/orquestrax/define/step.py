@@ -69,6 +69,7 @@ class Step(Generic[P, R]):
         self.positional = positional_of(fn)
         self.options = options_of(values, is_async=self.is_async, at=at, make=self._with)
         self.signature = Signature(fn, where=f"step {self.name!r} ({at})")
+        self.decode_result: Callable[[bytes | str], R] = self.signature.result.decode
         functools.update_wrapper(self, fn)
         record(self)
 
@@ -90,11 +91,6 @@ class Step(Generic[P, R]):
             )
         result: R = run_blocking(self, args, kwargs)  # pyright: ignore[reportArgumentType] - it binds `fn`
         return result
-
-    def decode_result(self, raw: bytes | str) -> R:
-        """The value that a workflow sees for a stored result. PayloadError if it does not fit the type."""
-        value: R = self.signature.result.decode(raw)
-        return value
 
     def rebuild_error(self, raw: bytes | str) -> BaseException:
         """The exception that a workflow sees: one of `raises=` as itself, else `StepFailed`."""

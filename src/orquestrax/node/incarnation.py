@@ -106,7 +106,7 @@ class Incarnation:
             journal=self.journal,
             runner=self.runner,
             park_after=options.park_after,
-            on_changed=self._changed,
+            on_changed=self._hints.view,
             on_left=self._left,
             on_mail=lambda: self.claimer.look_for_mail(),
             on_evicted=lambda _key: self.claimer.reconcile_soon(),
@@ -168,9 +168,6 @@ class Incarnation:
         waiter: asyncio.Future[Ending | None] = asyncio.get_running_loop().create_future()
         self._waiters.setdefault(key, []).append(waiter)
         return await waiter
-
-    def _changed(self, key: UUID) -> None:
-        self._hints.view(key)
 
     def _left(self, key: UUID, ending: tuple[str, bytes | None, bytes | None] | None) -> None:
         told = None if ending is None else Ending(*ending)

@@ -6,6 +6,8 @@ from collections.abc import Callable, Coroutine
 from random import Random
 from typing import Any
 
+import msgspec
+
 from orquestrax.base.logs import Names, origin
 from orquestrax.model import events
 from orquestrax.model.commands import Finish, StartTimer, StepSpec
@@ -14,7 +16,7 @@ from orquestrax.replay import alike, mismatch, quiet
 from orquestrax.replay.driving import DRIVERS
 from orquestrax.replay.ending import Ending
 from orquestrax.replay.eviction import evict
-from orquestrax.replay.loop import Loop, require_callback
+from orquestrax.replay.loop import Loop, host_in_callback
 from orquestrax.replay.machine import Machine
 from orquestrax.replay.sites import Site
 from orquestrax.replay.tasks import CommandFuture
@@ -99,7 +101,7 @@ class Replay:
         """Begin the main task at `identity.started_at` and run until idle."""
         if self._started or self.closed:
             raise RuntimeError(f"{self.identity.id!r} was {'closed' if self.closed else 'started'} before")
-        require_callback()
+        host_in_callback()
         self._started = True
         loop = self._loop
         loop.context.run(origin.set, self)
@@ -115,19 +117,24 @@ class Replay:
         else:
             main.add_done_callback(self._ending.main_done, context=loop.context)
 
-    def apply(self, event: Event) -> None:
+    def stamp(self, seq: int, type_: str, at: int, data: msgspec.Struct) -> Event:
+        """What has just happened, as an event: with how many commands the code had asked for by then."""
+        machine = self._machine
+        return Event(seq, type_, at, machine.issued, machine.trail, events.encode(data))
+
+    def apply(self, event: Event, data: Any = None) -> None:
         """Apply one event and run until idle. NonDeterminism, and nothing changed, if the code does not fit.
 
-        Informational events are only compared. RuntimeError if the instance was closed or not started,
-        or within a task of the host.
+        Informational events are only compared. `data` is the event's as a struct, from who has just encoded it.
+        RuntimeError if the instance was closed or not started, or within a task of the host.
         """
         if self._loop.closed or not self._started:
             raise RuntimeError(f"{self.identity.id!r} {'was closed' if self.closed else 'is not started'}")
-        require_callback()
-        try:
-            data = events.decode(event)
-        except KeyError:
-            raise mismatch.unknown(event) from None
+        if data is None:
+            try:
+                data = events.decode(event)
+            except KeyError:
+                raise mismatch.unknown(event) from None
         if self._ended:
             raise mismatch.after_end(event)
         driver = DRIVERS.get(event.type)

@@ -114,7 +114,8 @@ class Machine:
         open_ = self.open
         asked = [each for each in self._asked if each.number in open_ or isinstance(each, Finish)]
         abandoned = self._abandoned
-        abandoned.sort(key=_number_of)
+        if abandoned:
+            abandoned.sort(key=_number_of)
         self._asked, self._abandoned, self._handed_out = [], [], self.issued
         return asked, abandoned
 

@@ -22,7 +22,9 @@ async def run_coroutine(attempt: Attempt, resources: Resources) -> bytes | BaseE
     step = attempt.job.step
     try:
         args, kwargs = step.signature.decode(attempt.job.arguments)
-        kwargs = await resources.bind(step, kwargs)
+        resources.enter()
+        if step.uses:
+            kwargs = await resources.bind(step, kwargs)
         result: bytes = step.signature.result.encode(await step.fn(*args, **kwargs))
     except BaseException as exc:  # noqa: BLE001 - see the head of this file
         return exc

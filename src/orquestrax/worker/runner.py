@@ -78,7 +78,11 @@ class StepRunner:
 
     def has_slot(self, executor: Executor) -> bool:
         """Whether `start` may be called for one more job of this executor."""
-        return self.free(executor) > 0
+        return not self._stopping and self._slots.free(executor) > 0
+
+    def is_running(self, key: BodyKey) -> bool:
+        """Whether someone waits for the outcome of this body."""
+        return key in self._attempts
 
     def start(self, job: Job) -> None:
         """Start the attempt; its outcome comes by `on_end`, never before this call has returned.
@@ -201,7 +205,8 @@ class StepRunner:
 
     def _forget(self, attempt: Attempt) -> None:
         attempt.waited_for = False
-        attempt.disarm()
+        if attempt.timer is not None:
+            attempt.disarm()
         self._watch.discard(attempt)
         del self._attempts[attempt.job.key]
 
