@@ -63,10 +63,8 @@ class Client:
         if not isinstance(workflow, Workflow):
             raise InvalidInput(f"{workflow!r} is not a workflow: decorate the function with @workflow")
         declared: Workflow[Any, R] = workflow
-        encoded = declared.signature.encode(args, {})
-        new = self._new(
-            declared.name, declared.version, encoded, declared.signature.digest(encoded), id, priority
-        )
+        encoded, digest = declared.signature.encode_and_digest(args, {})
+        new = self._new(declared.name, declared.version, encoded, digest, id, priority)
         return Run(self, await self._start(new), new.id, new.definition, decoder_of(declared))
 
     def _new(

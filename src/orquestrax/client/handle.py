@@ -58,8 +58,8 @@ class Run(Generic[R]):
         Raises WorkflowFailed, WorkflowCancelled, WorkflowTerminated; TimeoutError after `timeout` seconds, which
         leaves the instance alone.
         """
-        async with asyncio.timeout(timeout):
-            ending = await self._client.wait_ended(self.key)
+        waiting = self._client.wait_ended(self.key)
+        ending = await (waiting if timeout is None else asyncio.wait_for(waiting, timeout))
         result: R = self._conclude(ending)
         return result
 

@@ -20,6 +20,7 @@ from orquestrax.model.events import Event
 from orquestrax.model.rows import Message, NewInstance, RowChange, Verdict, Write
 from orquestrax.replay.instance import Replay
 
+JOINED: Final = 200  # events of one write, about: what a commit carries well
 SOON: Final = 1_000_000  # microseconds: a shorter timer is not worth the status `waiting`
 _ENCODE: Final = msgspec.json.Encoder().encode
 
@@ -50,6 +51,7 @@ class Execution:
     retries    steps that wait for another attempt, by command
     ended      no code of it runs any more; what is left to do is to write the terminal event
     releasing  how many writes that give up the row are on their way: no timer may act until the last verdict
+    latest     the last write that more events may join, and what follows its commit
     """
 
     key: UUID
@@ -72,6 +74,7 @@ class Execution:
     finish: Finish | None = None
     ended: bool = False
     releasing: int = 0
+    latest: tuple[Write, Effects] | None = None
     evicted: bool = False
 
     def restore(self, history: list[Event]) -> None:
@@ -157,6 +160,20 @@ class Execution:
             change=change,
             consumed=consumed,
         )
+
+    def join(self, effects: Effects) -> bool:
+        """Let what has happened join the latest write, if that still waits for its batch: a fan-out writes rarely."""
+        if self.latest is None:
+            return False
+        write, then = self.latest
+        if write.taken or write.change is not None or len(write.events) >= JOINED:
+            return False
+        write.events += self.pending
+        write.consumed = [*write.consumed, *self.consumed]
+        self.pending, self.consumed = [], []
+        then.act += effects.act
+        then.stop += effects.stop
+        return True
 
     def take_back(self, write: Write) -> None:
         """An end met new mail and was not written: all of it but the terminal event is still to be written."""

@@ -38,7 +38,7 @@ class Happenings:
     def _apply_outcome(self, execution: Execution, command: Command, job: Job, outcome: Outcome) -> None:
         now = outcome.ended_at  # it happened then, by the same clock
         if isinstance(outcome, Succeeded):
-            ended = _step_ended(job, outcome, self._turns.node, result=events.raw(outcome.result))
+            ended = _step_ended(job, outcome, self._turns.node, result=msgspec.Raw(outcome.result))
             execution.happened(events.STEP_COMPLETED, ended, now)
         elif outcome.delay is None:
             ended = _step_ended(job, outcome, self._turns.node, error=events.raw(outcome.error))

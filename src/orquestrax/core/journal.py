@@ -136,6 +136,7 @@ class Lane:
             if closed and write.key in closed:
                 later.append(write)
                 continue
+            write.taken = True
             batch.append(write)
             rows += write.size
             if write.change is not None or write.start is not None:

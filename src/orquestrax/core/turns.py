@@ -95,8 +95,12 @@ class Turns:
             return
         if change is not None:
             execution.wrote(change)
+        elif start is None and execution.join(effects):
+            return
         done = partial(self._settled, execution, effects, told)
-        self.journal.submit(execution.write(change, done, start=start))
+        write = execution.write(change, done, start=start)
+        execution.latest = (write, effects) if change is None and start is None else None
+        self.journal.submit(write)
 
     def _settled(
         self,

@@ -67,10 +67,17 @@ class Signature:
         parts = written_parts(raw, self._items, where=self.where)
         return self._stored(self._decoded(parts))[0]
 
+    def encode_and_digest(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[bytes, bytes]:
+        """`encode`, and `digest` of what it gives."""
+        raw, values = self._stored(self._binding.values(args, kwargs))
+        return raw, self._digest(values)
+
     def digest(self, encoded: bytes | str) -> bytes:
         """16 bytes that are equal for equal arguments in every process: "the same input"."""
-        values = self._codec.canonical(self._values(encoded))
-        return blake2b(values, digest_size=_DIGEST_BYTES).digest()
+        return self._digest(self._values(encoded))
+
+    def _digest(self, values: tuple[Any, ...]) -> bytes:
+        return blake2b(self._codec.canonical(values), digest_size=_DIGEST_BYTES).digest()
 
     def input_schema(self) -> dict[str, Any]:
         """JSON schema of what `decode_input` takes: the one parameter's, or an object of them by name."""

@@ -90,7 +90,8 @@ class Write(msgspec.Struct, kw_only=True):
     A park, a block and an end (`change.release`) hold only while the row's mail is `read_mail`. A park that meets
     new mail is left out and the rest is written (`parked` tells); an end or a block is then not written at all.
     Nothing may follow a start or a change of the same instance within one batch.
-    `done` is called once with the verdict, after the commit.
+    `done` is called once with the verdict, after the commit. `taken` says that it belongs to a batch by now: until
+    then more events may join it.
     """
 
     key: UUID
@@ -102,6 +103,7 @@ class Write(msgspec.Struct, kw_only=True):
     change: RowChange | None = None
     consumed: list[int] = []
     parked: bool = False
+    taken: bool = False
 
     @property
     def ends(self) -> bool:

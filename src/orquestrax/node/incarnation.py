@@ -157,9 +157,11 @@ class Incarnation:
             return None
         told: asyncio.Future[Verdict | None] = asyncio.get_running_loop().create_future()
         self._starting.add(told)
-        told.add_done_callback(self._starting.discard)
-        asyncio.get_running_loop().call_soon(self.orchestrator.start, new, _resolve(told))
-        return await told
+        try:
+            told.get_loop().call_soon(self.orchestrator.start, new, _resolve(told))
+            return await told
+        finally:
+            self._starting.discard(told)
 
     async def ended_here(self, key: UUID) -> Ending | None:
         """Wait for an instance in this memory; None if it is not here, or leaves before its end."""

@@ -220,4 +220,7 @@ class Replay:
         if not loop.closed:
             loop.closed = True
             self._machine.clear()
-            loop.within(lambda: evict(loop))
+            if loop.holds_code:
+                loop.within(lambda: evict(loop))
+            else:
+                loop.ready.clear()

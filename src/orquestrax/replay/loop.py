@@ -35,7 +35,6 @@ class Loop(Maker):
     main        the main task
     keeper      the task that waits for the others at the end
     on_halt     called once, after the round of callbacks in which it was set
-    generators  the asynchronous generators that have begun
     """
 
     def __init__(self, name: str, started_at: int, machine: Machine, owner: Any) -> None:
@@ -44,7 +43,6 @@ class Loop(Maker):
         self.started_at = self.now = started_at
         self.context = Context()
         self.ready: deque[Any] = deque()  # handles
-        self.generators: list[AsyncGenerator[Any, Any]] = []
         self.on_halt: Callable[[], None] | None = None
 
     # -- time --

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
+from collections.abc import AsyncGenerator
 from typing import Any, Final
 
 from orquestrax.replay.forbidden import ForbiddingLoop, refuse
@@ -23,6 +24,7 @@ class Maker(ForbiddingLoop):  # type: ignore[misc] # what `type` makes is Any
     """The half of the loop that makes things.
 
     closed      evicted: nothing is queued or asked for any more
+    generators  the asynchronous generators that have begun
     replaying   stored events are being applied, so what was said before is not said again
     """
 
@@ -32,6 +34,7 @@ class Maker(ForbiddingLoop):  # type: ignore[misc] # what `type` makes is Any
         self.closed = self.replaying = False
         self.main: Task | None = None
         self.keeper: Task | None = None
+        self.generators: list[AsyncGenerator[Any, Any]] = []
         self._tasks: list[Task] = []
         self._made = self._named = 0
         self._prune_at = self._tidy_at = _FEW
@@ -109,6 +112,11 @@ class Maker(ForbiddingLoop):  # type: ignore[misc] # what `type` makes is Any
     def unfinished(self) -> list[Task]:
         """The tasks that are not done, in the order of their making."""
         return [task for task in self._tasks if not task.done()]
+
+    @property
+    def holds_code(self) -> bool:
+        """Whether there is anything that could still run; what has finished holds nothing."""
+        return bool(self._tasks or self.keeper or self.generators)
 
     def forget_tasks(self) -> None:
         """Hold no task any more."""

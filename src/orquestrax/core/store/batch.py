@@ -114,13 +114,13 @@ class BatchWriter:
             [key for key, _ in changes],
             [change.status for _, change in changes],
             [change.release for _, change in changes],
-            [change.wake_at for _, change in changes],
-            [_text(change.waits) for _, change in changes],
-            [_text(change.result) for _, change in changes],
-            [_text(change.error) for _, change in changes],
-            [change.ended_at for _, change in changes],
-            [change.blocked_by for _, change in changes],
-            [_text(change.blocked) for _, change in changes],
+            _column([change.wake_at for _, change in changes]),
+            _column([_text(change.waits) for _, change in changes]),
+            _column([_text(change.result) for _, change in changes]),
+            _column([_text(change.error) for _, change in changes]),
+            _column([change.ended_at for _, change in changes]),
+            _column([change.blocked_by for _, change in changes]),
+            _column([_text(change.blocked) for _, change in changes]),
         )
         ended = [write.key for write in writes if write.ends and write.start is None]
         if ended:
@@ -168,6 +168,11 @@ def _settled(write: Write) -> RowChange:
     if not change.release or write.parked:
         return change
     return RowChange(status=change.status, waits=change.waits)
+
+
+def _column(values: list[Any]) -> list[Any] | None:
+    """A column of nulls alone is sent as one null: `unnest` pads the shorter columns with nulls."""
+    return values if any(value is not None for value in values) else None
 
 
 def _text(payload: bytes | None) -> str | None:
