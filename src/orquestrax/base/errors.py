@@ -16,6 +16,8 @@
     ├── StepFailed                        OX1500  a step's last attempt failed
     │   └── StepTimedOut                  OX1501  … because a time limit passed
     ├── Rejected                          OX1502  for users: "the answer was no"
+    ├── ProcessCrashed                    OX1503  the process of an attempt ended before its result was there
+    ├── MemoryLimitExceeded               OX1504  an attempt wanted more memory than `memory=` allows
     ├── NotInWorkflow                     OX1600  called where no workflow runs
     ├── ForbiddenInWorkflow               OX1601  a facility that cannot be deterministic
     ├── NonDeterminism                    OX1602  the code does not fit its history
@@ -161,6 +163,19 @@ class Rejected(OrquestraxError):
     """For workflows to raise when the answer was no."""
 
     code = "OX1502"
+
+
+class ProcessCrashed(OrquestraxError):
+    """The process of an attempt was killed, or ended by itself, before its result was there; workflows see it as
+    the `type` of a `StepFailed`."""
+
+    code = "OX1503"
+
+
+class MemoryLimitExceeded(OrquestraxError):
+    """An attempt wanted more memory than `memory=` allows; workflows see it as the `type` of a `StepFailed`."""
+
+    code = "OX1504"
 
 
 class NotInWorkflow(OrquestraxError):

@@ -18,7 +18,7 @@ from collections.abc import Callable, Coroutine, Mapping
 from typing import Any, Generic, ParamSpec, Self, TypeVar, overload
 
 from orquestrax.base import failures
-from orquestrax.base.errors import ForbiddenInWorkflow
+from orquestrax.base.errors import DefinitionError, ForbiddenInWorkflow
 from orquestrax.define.call import Call
 from orquestrax.define.checks import check_function, check_name, place, where_of
 from orquestrax.define.outside import run_blocking
@@ -27,7 +27,7 @@ from orquestrax.define.record import record
 from orquestrax.define.resource import Resource, positional_of, uses_of
 from orquestrax.define.signatures import Signature
 from orquestrax.define.step_options import Options, options_of
-from orquestrax.model.options import Executor, Retry, Seconds
+from orquestrax.model.options import Executor, Retry, Seconds, StepOptions
 from orquestrax.replay.context import current
 
 P = ParamSpec("P")
@@ -68,6 +68,7 @@ class Step(Generic[P, R]):
         self.uses = uses_of(fn)
         self.positional = positional_of(fn)
         self.options = options_of(values, is_async=self.is_async, at=at, make=self._with)
+        _check_place(fn, self.options, at)
         self.signature = Signature(fn, where=f"step {self.name!r} ({at})")
         functools.update_wrapper(self, fn)
         record(self)
@@ -104,6 +105,7 @@ class Step(Generic[P, R]):
         other = copy.copy(self)
         at = place(self.file, self.line)
         other.options = options_of(values, is_async=self.is_async, at=at, make=self._with)
+        _check_place(self.fn, other.options, at)
         return other
 
     def __repr__(self) -> str:
@@ -150,7 +152,9 @@ def step(
     timeout: Seconds | None = None,
     total_timeout: Seconds | None = None,
     queue_timeout: Seconds | None = None,
+    heartbeat_timeout: Seconds | None = None,
     executor: Executor | None = None,
+    memory: int | str | None = None,
     raises: tuple[type[BaseException], ...] = (),
 ) -> StepDecorator: ...
 def step(
@@ -163,7 +167,9 @@ def step(
     timeout: Seconds | None = None,
     total_timeout: Seconds | None = None,
     queue_timeout: Seconds | None = None,
+    heartbeat_timeout: Seconds | None = None,
     executor: Executor | None = None,
+    memory: int | str | None = None,
     raises: tuple[type[BaseException], ...] = (),
 ) -> Any:
     """Declare a step: a function whose result is kept, so that it runs once for a workflow.
@@ -173,14 +179,17 @@ def step(
 
     All durations are seconds or a timedelta; None is no limit.
 
-    name           by default the function's qualified name; holds no module, so code may move
-    queue          nodes that serve this queue may run it
-    retry          how often a failed attempt is repeated; by default never
-    timeout        limit for one attempt
-    total_timeout  limit for all attempts and the waits between them
-    queue_timeout  limit for the time until the first attempt starts
-    executor       "async" (the event loop) or "thread"; follows from `async def` or `def`
-    raises         exceptions that reach the workflow as themselves, rebuilt from their arguments
+    name               by default the function's qualified name; holds no module, so code may move
+    queue              nodes that serve this queue may run it
+    retry              how often a failed attempt is repeated; by default never
+    timeout            limit for one attempt
+    total_timeout      limit for all attempts and the waits between them
+    queue_timeout      limit for the time until the first attempt starts
+    heartbeat_timeout  limit for the time between two calls of `ox.heartbeat` or `ox.progress` in an attempt
+    executor           "async" (the event loop) for an `async def`; for a `def` "thread", or "process": a child
+                       process, killed when a limit has passed or nobody waits for the step any more
+    memory             what that process may allocate: bytes, or text such as "512MB" (on Linux)
+    raises             exceptions that reach the workflow as themselves, rebuilt from their arguments
 
     Errors: DefinitionError names file, line and the option that is wrong.
     """
@@ -190,8 +199,19 @@ def step(
         "timeout": timeout,
         "total_timeout": total_timeout,
         "queue_timeout": queue_timeout,
+        "heartbeat_timeout": heartbeat_timeout,
         "executor": executor,
+        "memory": memory,
         "raises": raises,
     }
     decorator = StepDecorator(name, values)
     return decorator if fn is None else decorator(fn)
+
+
+def _check_place(fn: Callable[..., Any], options: StepOptions, at: str) -> None:
+    """A child process finds a step by importing its module."""
+    if options.executor == "process" and "<locals>" in fn.__qualname__:
+        raise DefinitionError(
+            f"{at}: executor='process': {fn.__name__} is made inside of a function, where a child process does not "
+            "find it: define it at the top level of its module"
+        )

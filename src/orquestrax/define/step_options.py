@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import fields
 from typing import Any, Final, Generic, TypedDict, TypeVar, Unpack
@@ -11,7 +12,14 @@ from orquestrax.define.checks import check_name, check_seconds
 from orquestrax.model.options import ONCE, Executor, Retry, Seconds, StepOptions
 
 S = TypeVar("S")
-_LIMITS: Final = ("timeout", "total_timeout", "queue_timeout")
+_LIMITS: Final = ("timeout", "total_timeout", "queue_timeout", "heartbeat_timeout")
+
+_SIZE: Final = re.compile(r"(\d+(?:\.\d+)?)\s*(|B|[KMGT]i?B)", re.IGNORECASE)
+_UNITS: Final = {"": 1, "B": 1} | {
+    f"{prefix}{binary}B": base**power
+    for power, prefix in enumerate("KMGT", start=1)
+    for binary, base in (("", 1000), ("I", 1024))
+}
 
 
 class StepChanges(TypedDict, total=False):
@@ -22,7 +30,9 @@ class StepChanges(TypedDict, total=False):
     timeout: Seconds | None
     total_timeout: Seconds | None
     queue_timeout: Seconds | None
+    heartbeat_timeout: Seconds | None
     executor: Executor | None
+    memory: int | str | None
     raises: tuple[type[BaseException], ...]
 
 
@@ -50,10 +60,12 @@ def options_of(
         raise DefinitionError(
             f"{at}: a step has no option {', '.join(sorted(unknown))}; it has {', '.join(known)}"
         )
+    executor = _executor(values["executor"], is_async, at)
     checked: Options[Any] = Options(
         queue=check_name("queue", values["queue"], at),
         retry=_retry(values["retry"], at),
-        executor=_executor(values["executor"], is_async, at),
+        executor=executor,
+        memory=_memory(values["memory"], executor, at),
         raises=_raises(values["raises"], at),
         **{name: check_seconds(name, values[name], at) for name in _LIMITS},
     )
@@ -77,11 +89,29 @@ def _executor(value: Any, is_async: bool, at: str) -> Executor:
     own: Executor = "async" if is_async else "thread"
     if value is None or value == own:
         return own
-    if value not in ("async", "thread"):
-        raise DefinitionError(f"{at}: executor={value!r}: it is 'async' for an async def, 'thread' for a def")
+    if value not in ("async", "thread", "process"):
+        raise DefinitionError(
+            f"{at}: executor={value!r}: it is 'async' for an async def, 'thread' or 'process' for a def"
+        )
     if is_async:
-        raise DefinitionError(f"{at}: executor='thread' is for a def; an async def runs on the event loop")
+        raise DefinitionError(f"{at}: executor={value!r} is for a def; an async def runs on the event loop")
+    if value == "process":
+        return "process"
     raise DefinitionError(f"{at}: executor='async' is for an async def; a plain def runs in a thread")
+
+
+def _memory(value: Any, executor: Executor, at: str) -> int | None:
+    if value is None:
+        return None
+    if executor != "process":
+        raise DefinitionError(
+            f"{at}: memory={value!r} is for steps in a process of their own: executor='process'"
+        )
+    match = _SIZE.fullmatch(str(value).strip()) if isinstance(value, str | int) else None
+    size = 0 if match is None else int(float(match[1]) * _UNITS[match[2].upper()])
+    if isinstance(value, bool) or size < 1:
+        raise DefinitionError(f"{at}: memory={value!r}: give bytes, or text such as '512MB' or '2GiB'")
+    return size
 
 
 def _raises(value: Any, at: str) -> tuple[type[BaseException], ...]:

@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import Literal
 
 Seconds = float | timedelta
-Executor = Literal["async", "thread"]
+Executor = Literal["async", "thread", "process"]
 
 
 def seconds(value: Seconds) -> float:
@@ -54,10 +54,12 @@ ONCE = Retry(attempts=1)
 class StepOptions:
     """Everything about a step that is not its code. Times in seconds, None means no limit.
 
-    timeout        one attempt, from its start
-    total_timeout  all attempts with the waits between them, from when the step was asked for
-    queue_timeout  from when the step was asked for until its first attempt starts
-    raises         exceptions that reach the workflow as themselves
+    timeout            one attempt, from its start
+    total_timeout      all attempts with the waits between them, from when the step was asked for
+    queue_timeout      from when the step was asked for until its first attempt starts
+    heartbeat_timeout  from one heartbeat of an attempt, or its start, to the next
+    memory             bytes that the process of an attempt may allocate
+    raises             exceptions that reach the workflow as themselves
     """
 
     queue: str = "default"
@@ -65,7 +67,9 @@ class StepOptions:
     timeout: float | None = None
     total_timeout: float | None = None
     queue_timeout: float | None = None
+    heartbeat_timeout: float | None = None
     executor: Executor = "async"
+    memory: int | None = None
     raises: tuple[type[BaseException], ...] = ()
 
 

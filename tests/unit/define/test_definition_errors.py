@@ -104,6 +104,19 @@ WRONG = {
     "async in a thread": (lambda: step(executor="thread")(fine), "executor='thread' is for a def"),
     "def on the loop": (lambda: step(executor="async")(plain), "executor='async' is for an async def"),
     "executor": (lambda: step(executor="fork")(plain), "executor='fork': it is 'async' for an async def"),
+    "async in a process": (lambda: step(executor="process")(fine), "executor='process' is for a def"),
+    "process in a function": (
+        lambda: step(name="x", executor="process")(lambda: 1),
+        "made inside of a function",
+    ),
+    "memory elsewhere": (lambda: step(memory="1GB")(plain), "memory='1GB' is for steps in a process"),
+    "memory": (
+        lambda: step(executor="process", memory="1 pound")(plain),
+        "memory='1 pound': give bytes, or text",
+    ),
+    "no memory": (lambda: step(executor="process", memory=0)(plain), "memory=0: give bytes"),
+    "memory yes": (lambda: step(executor="process", memory=True)(plain), "memory=True: give bytes"),
+    "heartbeat": (lambda: step(heartbeat_timeout=0)(fine), "heartbeat_timeout=0: a limit is over 0 seconds"),
     "raises": (lambda: step(raises=(3,))(fine), "raises=(3,): name exception classes, in a tuple"),
     "raises an instance": (lambda: step(raises=ValueError("x"))(fine), "name exception classes"),
     "raises the end": (lambda: step(raises=(KeyboardInterrupt,))(fine), "name exception classes"),
@@ -138,6 +151,9 @@ def test_what_is_allowed():
     assert step(raises=[ValueError])(fine).options.raises == (ValueError,)
     assert step(raises=ValueError)(fine).options.raises == (ValueError,)
     assert step(retry=Retry(), executor="async")(fine).options.executor == "async"
+    assert step(executor="process", memory="1.5 GiB")(plain).options.memory == 3 * 2**29
+    assert step(executor="process", memory="512MB")(plain).options.memory == 512_000_000
+    assert step(executor="process", memory=1000)(plain).options.memory == 1000
     assert step(staticmethod(plain).__func__).name == "plain"
 
 
