@@ -11,10 +11,12 @@
     ├── Conflict                          OX1301  the id exists with another definition or input
     ├── InstanceEnded                     OX1302  the instance has ended and takes no more messages
     ├── WorkflowFailed                    OX1400  the awaited instance failed
+    │   └── WorkflowTimedOut              OX1403  … because its time limit passed
     ├── WorkflowCancelled                 OX1401  the awaited instance was cancelled
     ├── WorkflowTerminated                OX1402  the awaited instance was terminated
     ├── StepFailed                        OX1500  a step's last attempt failed
-    │   └── StepTimedOut                  OX1501  … because a time limit passed
+    │   ├── StepTimedOut                  OX1501  … because a time limit passed
+    │   └── StepInterrupted               OX1503  an at-most-once step was lost with its node
     ├── Rejected                          OX1502  for users: "the answer was no"
     ├── ProcessCrashed                    OX1503  the process of an attempt ended before its result was there
     ├── MemoryLimitExceeded               OX1504  an attempt wanted more memory than `memory=` allows
@@ -117,6 +119,12 @@ class WorkflowFailed(OrquestraxError):
         self.__cause__ = cause
 
 
+class WorkflowTimedOut(WorkflowFailed, TimeoutError):
+    """The awaited instance ran into the time limit of its definition; also a `TimeoutError`."""
+
+    code = "OX1403"
+
+
 class WorkflowCancelled(OrquestraxError):
     """The awaited instance was cancelled."""
 
@@ -157,6 +165,12 @@ class StepTimedOut(StepFailed, TimeoutError):
     """The last attempt of a step ran into a time limit; also a `TimeoutError`."""
 
     code = "OX1501"
+
+
+class StepInterrupted(StepFailed):
+    """An at-most-once step was begun and its node was lost: whether it took effect is not known."""
+
+    code = "OX1503"
 
 
 class Rejected(OrquestraxError):
