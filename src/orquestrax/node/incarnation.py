@@ -28,6 +28,7 @@ from orquestrax.core.store.database import Database
 from orquestrax.core.store.fence import Fence
 from orquestrax.core.store.hints import Hints
 from orquestrax.core.store.nodeverbs import NodeStore, declare_dead, register_node
+from orquestrax.define.catalogue import collect
 from orquestrax.define.resources import Resources
 from orquestrax.define.workflow import Workflow
 from orquestrax.model.rows import NewInstance, Verdict
@@ -137,6 +138,7 @@ class Incarnation:
         ]
         self.heartbeat.start()
         self.claimer.start()
+        self.runner.warm(collect(workflows=workflows.values()).steps.values())
 
     async def _bury_siblings(self, space: int) -> None:
         """Declare dead what died on this machine: its instances need not wait for a lease to run out."""
@@ -214,8 +216,7 @@ class Incarnation:
         self.heartbeat.abandon()
         self._drop()
         self.store.close()
-        for key in list(self.runner.running):
-            self.runner.cancel(key)
+        self.runner.abandon()
 
     def _drop(self) -> None:
         for unlisten in self._unlisten:

@@ -8,7 +8,7 @@ from typing import Final
 import msgspec
 
 from orquestrax.base.errors import NotInWorkflow
-from orquestrax.base.logs import origin
+from orquestrax.base.logs import Names, origin
 from orquestrax.worker.attempt import Attempt
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
@@ -38,14 +38,28 @@ class StepInfo(msgspec.Struct, frozen=True, kw_only=True):
     deadline: datetime | None
 
 
+class Informed:
+    """Code under way in another process than its attempt: it carries what it may know."""
+
+    info: StepInfo
+    names: Names
+
+
 def step_info() -> StepInfo:
-    """The attempt of a step that runs this code, in coroutines, their tasks, and plain functions in threads.
+    """The attempt of a step that runs this code: in coroutines and their tasks, and in threads and child processes.
 
     Errors: NotInWorkflow when no node runs this code as a step.
     """
-    attempt = origin.get()
-    if not isinstance(attempt, Attempt):
-        raise NotInWorkflow("step_info() was called where no step runs: call it from the body of a step")
+    source = origin.get()
+    if isinstance(source, Attempt):
+        return info_of(source)
+    if isinstance(source, Informed):
+        return source.info
+    raise NotInWorkflow("step_info() was called where no step runs: call it from the body of a step")
+
+
+def info_of(attempt: Attempt) -> StepInfo:
+    """What the body of this attempt may know."""
     job, limit = attempt.job, attempt.limit
     return StepInfo(
         instance_id=job.instance_id,

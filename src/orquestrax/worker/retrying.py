@@ -12,6 +12,7 @@ from typing import Final
 from orquestrax.base.errors import RetryAfter
 from orquestrax.model.jobs import Job
 from orquestrax.model.options import Retry, seconds
+from orquestrax.worker.foreign import ForeignError
 
 # Ten years. Beyond it a due time would leave the range of dates; nobody waits for it anyway.
 LONGEST: Final = 10 * 365 * 86400.0
@@ -25,9 +26,10 @@ def next_delay(
     attempt  the number of the one that failed, from 1
     elapsed  seconds from the start of the first attempt to the end of this one
     """
-    if attempt >= retry.attempts or isinstance(exc, retry.never):
+    if attempt >= retry.attempts or _is_one_of(exc, retry.never):
         return None
-    delay = _clamped(exc.seconds) if isinstance(exc, RetryAfter) else _back_off(retry, attempt, rng)
+    wanted = _wanted(exc)
+    delay = _back_off(retry, attempt, rng) if wanted is None else _clamped(wanted)
     if retry.max_elapsed is not None and elapsed + delay > seconds(retry.max_elapsed):
         return None
     return delay
@@ -45,6 +47,17 @@ def delay_of(
         return delay
     asked = (ended_at - job.asked_at) / 1e6
     return delay if asked + delay < options.total_timeout else None
+
+
+def _is_one_of(exc: BaseException, classes: tuple[type[BaseException], ...]) -> bool:
+    return exc.is_one_of(classes) if isinstance(exc, ForeignError) else isinstance(exc, classes)
+
+
+def _wanted(exc: BaseException) -> float | None:
+    """The delay that the exception itself asks for, in seconds."""
+    if isinstance(exc, ForeignError):
+        return exc.after
+    return exc.seconds if isinstance(exc, RetryAfter) else None
 
 
 def _back_off(retry: Retry, attempt: int, rng: random.Random) -> float:

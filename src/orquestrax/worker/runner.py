@@ -12,7 +12,7 @@ import random
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextvars import Context, copy_context
 from functools import partial
-from typing import Final
+from typing import Any, Final
 
 from orquestrax.base import failures
 from orquestrax.base.logs import name_records
@@ -21,8 +21,11 @@ from orquestrax.model.jobs import BodyKey, Errored, Job, Outcome, Succeeded
 from orquestrax.model.options import Executor
 from orquestrax.worker.attempt import Attempt
 from orquestrax.worker.bodies import run_coroutine, run_in_thread
+from orquestrax.worker.foreign import ForeignError
 from orquestrax.worker.limits import Limit, start_limit
 from orquestrax.worker.longwatch import LongWatch
+from orquestrax.worker.processes.body import run_in_process
+from orquestrax.worker.processes.pool import ProcessPool
 from orquestrax.worker.retrying import delay_of
 from orquestrax.worker.slots import DEFAULT_SLOTS, Slots
 from orquestrax.worker.threads import ThreadPool
@@ -65,6 +68,7 @@ class StepRunner:
         self._cancel_grace, self._rng = cancel_grace, rng or random.Random()
         self._slots: Final = Slots(slots)
         self._threads: Final = ThreadPool(f"{node}-step")
+        self._processes: Final = ProcessPool(self._slots.free("process"))
         self._watch: Final = LongWatch(long_after, lambda a: on_long(a.job, a.started_at), self._context)
         self._attempts: dict[BodyKey, Attempt] = {}
         self.running: Final[Mapping[BodyKey, Job]] = _Jobs(self._attempts)
@@ -121,10 +125,25 @@ class StepRunner:
         for attempt in list(self._attempts.values()):
             self._drop(attempt)
         await _wait(self.abandoned, self._cancel_grace)
+        await self._processes.close()
         self._watch.close()
         self._threads.close()
         for attempt in self.abandoned:
             _log.warning("left behind, its body does not end: %s", attempt.name)
+
+    def warm(self, steps: Iterable[Any]) -> None:
+        """Start the child processes that these steps will run in, before they are asked for."""
+        needing = [step for step in steps if step.options.executor == "process"]
+        if needing and not self._stopping:
+            self._processes.warm(needing)
+
+    def abandon(self) -> None:
+        """Drop everything at once, as a crash would."""
+        self._stopping = True
+        for attempt in list(self._attempts.values()):
+            self._drop(attempt)
+        self._watch.close()
+        self._processes.abandon()
 
     def _begin(self, job: Job) -> Attempt:
         if self._stopping or job.key in self._attempts:
@@ -135,6 +154,8 @@ class StepRunner:
         self._slots.take(executor)
         if executor == "async":
             body = run_coroutine(attempt, self._resources)
+        elif executor == "process":
+            body = run_in_process(attempt, self._processes)
         else:
             body = run_in_thread(attempt, self._resources, self._threads)
         # Not loop.create_task: an eager task factory, if the process has one, would run the body right here.
@@ -188,9 +209,8 @@ class StepRunner:
     def _errored(self, attempt: Attempt, exc: BaseException, *, final: bool = False) -> Errored:
         job, started_at, ended_at = attempt.job, attempt.started_at, self._now()
         delay = delay_of(job, exc, started_at=started_at, ended_at=ended_at, rng=self._rng)
-        return Errored(
-            failures.encode(exc, step=job.step.name), started_at, ended_at, None if final else delay
-        )
+        error = exc.encoded if isinstance(exc, ForeignError) else failures.encode(exc, step=job.step.name)
+        return Errored(error, started_at, ended_at, None if final else delay)
 
     def _drop(self, attempt: Attempt) -> None:
         """Nobody waits for the outcome any more."""
