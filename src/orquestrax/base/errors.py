@@ -18,8 +18,8 @@
     │   ├── StepTimedOut                  OX1501  … because a time limit passed
     │   └── StepInterrupted               OX1503  an at-most-once step was lost with its node
     ├── Rejected                          OX1502  for users: "the answer was no"
-    ├── ProcessCrashed                    OX1503  the process of an attempt ended before its result was there
-    ├── MemoryLimitExceeded               OX1504  an attempt wanted more memory than `memory=` allows
+    ├── ProcessCrashed                    OX1504  the process of an attempt ended before its result was there
+    ├── MemoryLimitExceeded               OX1505  an attempt wanted more memory than `memory=` allows
     ├── NotInWorkflow                     OX1600  called where no workflow runs
     ├── ForbiddenInWorkflow               OX1601  a facility that cannot be deterministic
     ├── NonDeterminism                    OX1602  the code does not fit its history
@@ -183,13 +183,13 @@ class ProcessCrashed(OrquestraxError):
     """The process of an attempt was killed, or ended by itself, before its result was there; workflows see it as
     the `type` of a `StepFailed`."""
 
-    code = "OX1503"
+    code = "OX1504"
 
 
 class MemoryLimitExceeded(OrquestraxError):
     """An attempt wanted more memory than `memory=` allows; workflows see it as the `type` of a `StepFailed`."""
 
-    code = "OX1504"
+    code = "OX1505"
 
 
 class NotInWorkflow(OrquestraxError):
