@@ -43,6 +43,7 @@ from orquestrax.define.resource import Resource, resource, use
 from orquestrax.define.step import Step, step
 from orquestrax.define.workflow import Workflow, workflow
 from orquestrax.model.options import Retry
+from orquestrax.replay.bridge import await_, to_greenlet
 from orquestrax.replay.context import info, now, random, receive, uuid4
 from orquestrax.worker.info import StepInfo, step_info
 
@@ -92,6 +93,7 @@ __all__ = [
     "WorkflowCancelled",
     "WorkflowFailed",
     "WorkflowTerminated",
+    "await_",
     "connect",
     "connect_sync",
     "info",
@@ -103,6 +105,7 @@ __all__ = [
     "run",
     "step",
     "step_info",
+    "to_greenlet",
     "use",
     "uuid4",
     "workflow",

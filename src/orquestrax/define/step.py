@@ -3,7 +3,7 @@
 A step has four faces, the same for `async def` and `def`:
 
     await charge(order)             in a workflow: asks for the step, durably; elsewhere: runs the function
-    charge.call(order)              the same, blocking: for scripts and frameworks without an event loop
+    charge.call(order)              the same, blocking: for plain `def` workflows, scripts and frameworks
     charge.fn(order)                the undecorated function, for unit tests
     charge.options(timeout=5)       the same step with other options
 """
@@ -28,6 +28,7 @@ from orquestrax.define.resource import Resource, positional_of, uses_of
 from orquestrax.define.signatures import Signature
 from orquestrax.define.step_options import Options, options_of
 from orquestrax.model.options import Executor, Retry, Seconds, StepOptions
+from orquestrax.replay.bridge import running_plain
 from orquestrax.replay.context import current
 
 P = ParamSpec("P")
@@ -80,16 +81,24 @@ class Step(Generic[P, R]):
         return Call(self, args, kwargs, file, line)  # pyright: ignore[reportArgumentType] - it binds `fn`
 
     def call(self, *args: P.args, **kwargs: P.kwargs) -> R:
-        """Run the function, once, and wait for it.
+        """Ask for the step and wait for it, in a plain `def` workflow; elsewhere run the function, once.
 
         Errors: ForbiddenInWorkflow in an `async def` workflow, BlockingCall where an event loop runs in this
         thread, and whatever the function raises.
         """
-        if current() is not None:
+        result: R
+        if current() is None:
+            result = run_blocking(self, args, kwargs)  # pyright: ignore[reportArgumentType] - it binds `fn`
+            return result
+        plain = running_plain()
+        if plain is None:
             raise ForbiddenInWorkflow(
-                f"{self.name}.call(…) blocks: in an `async def` workflow write `await {self.name}(…)`"
+                f"{self.name}.call(…) blocks: in an `async def` workflow write `await {self.name}(…)`, "
+                "and call a plain def that uses it as `await ox.to_greenlet(function, …)`"
             )
-        result: R = run_blocking(self, args, kwargs)  # pyright: ignore[reportArgumentType] - it binds `fn`
+        frame = sys._getframe(1)  # noqa: SLF001 - as in __call__
+        file, line = frame.f_code.co_filename, frame.f_lineno
+        result = plain.wait(Call(self, args, kwargs, file, line))  # pyright: ignore[reportArgumentType]
         return result
 
     def decode_result(self, raw: bytes | str) -> R:

@@ -20,6 +20,7 @@ from typing import Any, Final
 from orquestrax.base.errors import InvalidInput
 from orquestrax.replay.machine import Machine
 from orquestrax.replay.making import Maker
+from orquestrax.replay.plain import Plain
 from orquestrax.replay.sites import Site, caller, waiting
 from orquestrax.replay.tasks import Handle, TimerHandle
 
@@ -36,6 +37,7 @@ class Loop(Maker):
     keeper      the task that waits for the others at the end
     on_halt     called once, after the round of callbacks in which it was set
     generators  the asynchronous generators that have begun
+    plain       the plain `def` code that is running now, see `plain`
     """
 
     def __init__(self, name: str, started_at: int, machine: Machine, owner: Any) -> None:
@@ -46,6 +48,7 @@ class Loop(Maker):
         self.ready: deque[Any] = deque()  # handles
         self.generators: list[AsyncGenerator[Any, Any]] = []
         self.on_halt: Callable[[], None] | None = None
+        self.plain: Plain | None = None
 
     # -- time --
 

@@ -79,7 +79,10 @@ WRONG = {
         lambda: workflow(timed(fine)),
         "is an async def behind a decorator that is not",
     ),
-    "plain workflow": (lambda: workflow(plain), "workflow plain is a plain def: write `async def plain`"),
+    "plain generator": (
+        lambda: workflow(generator),
+        "generator is a generator: a workflow returns its result",
+    ),
     "workflow with resource": (lambda: workflow(takes), "workflow takes takes pool as a resource"),
     "hints": (lambda: step(unresolvable), "'Missing'"),
     "hints of a workflow": (lambda: workflow(unresolvable_too), "'Missing'"),
