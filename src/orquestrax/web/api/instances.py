@@ -11,15 +11,14 @@ from fastapi import APIRouter, Query, Request, Response
 from orquestrax.base.ids import MAX_ID
 from orquestrax.client.client import Client
 from orquestrax.model.states import Status
+from orquestrax.web.api.addresses import InstanceId, InstanceRoute
 from orquestrax.web.api.answers import answer, events, instance
-from orquestrax.web.api.bodies import JsonRoute
 from orquestrax.web.api.models import (
     Accepted,
     Event,
     Instance,
     InstancePage,
     OrderRequest,
-    PathId,
     SignalRequest,
     StartRequest,
 )
@@ -27,7 +26,7 @@ from orquestrax.web.api.problems import BODIES, documented
 from orquestrax.web.context import context_of
 from orquestrax.web.inputs import encode_input
 
-router = APIRouter(tags=["instances"], route_class=JsonRoute)
+router = APIRouter(tags=["instances"], route_class=InstanceRoute)
 _parts = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 
 
@@ -72,7 +71,7 @@ async def list_instances(
 @router.get("/instances/{id:path}/events", response_model=list[Event], responses=documented(404))
 async def list_events(
     request: Request,
-    id: PathId,
+    id: InstanceId,
     after: Annotated[int, Query(ge=-1, le=2**31 - 1, description="events behind this seq")] = -1,
     limit: Annotated[int, Query(ge=1, le=10_000)] = 1_000,
 ) -> Response:
@@ -84,7 +83,7 @@ async def list_events(
 
 
 @router.post("/instances/{id:path}/signal", status_code=202, responses=documented(404, 409, *BODIES))
-async def signal_instance(request: Request, id: PathId, body: SignalRequest) -> Accepted:
+async def signal_instance(request: Request, id: InstanceId, body: SignalRequest) -> Accepted:
     """Send a signal. Accepted means that it will be in the history, exactly once."""
     run = await context_of(request).client.get(id)
     await run.signal(body.name, body.value, message_id=body.message_id)
@@ -92,7 +91,7 @@ async def signal_instance(request: Request, id: PathId, body: SignalRequest) -> 
 
 
 @router.post("/instances/{id:path}/cancel", status_code=202, responses=documented(404, 409, *BODIES))
-async def cancel_instance(request: Request, id: PathId, body: OrderRequest | None = None) -> Accepted:
+async def cancel_instance(request: Request, id: InstanceId, body: OrderRequest | None = None) -> Accepted:
     """Ask the instance to end; its code may clean up."""
     run, order = await context_of(request).client.get(id), body or OrderRequest()
     await run.cancel(order.reason, message_id=order.message_id)
@@ -100,7 +99,7 @@ async def cancel_instance(request: Request, id: PathId, body: OrderRequest | Non
 
 
 @router.post("/instances/{id:path}/terminate", status_code=202, responses=documented(404, 409, *BODIES))
-async def terminate_instance(request: Request, id: PathId, body: OrderRequest | None = None) -> Accepted:
+async def terminate_instance(request: Request, id: InstanceId, body: OrderRequest | None = None) -> Accepted:
     """End the instance at once; none of its code runs any more."""
     run, order = await context_of(request).client.get(id), body or OrderRequest()
     await run.terminate(order.reason, message_id=order.message_id)
@@ -108,6 +107,6 @@ async def terminate_instance(request: Request, id: PathId, body: OrderRequest | 
 
 
 @router.get("/instances/{id:path}", response_model=Instance, responses=documented(404))
-async def show_instance(request: Request, id: PathId) -> Response:
+async def show_instance(request: Request, id: InstanceId) -> Response:
     """One instance."""
     return answer(instance(await context_of(request).client.view(id)))
