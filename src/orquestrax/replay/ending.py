@@ -97,6 +97,7 @@ class Ending:
         loop = self._loop
         self.finish = loop.machine.ask_end(status, payload, loop.now)
         loop.ready.clear()
+        loop.due.clear()
         loop.forget_tasks()
 
 

@@ -34,6 +34,7 @@ class Loop(Maker):
     """The loop of the instance `owner`. `now` and `started_at` are microseconds since the epoch.
 
     main        the main task
+    due         timers whose time had come when they were set: behind what is ready when the round ends
     keeper      the task that waits for the others at the end
     on_halt     called once, after the round of callbacks in which it was set
     generators  the asynchronous generators that have begun
@@ -46,6 +47,7 @@ class Loop(Maker):
         self.started_at = self.now = started_at
         self.context = Context()
         self.ready: deque[Any] = deque()  # handles
+        self.due: list[asyncio.TimerHandle] = []
         self.generators: list[AsyncGenerator[Any, Any]] = []
         self.on_halt: Callable[[], None] | None = None
         self.plain: Plain | None = None
@@ -82,7 +84,7 @@ class Loop(Maker):
             if due > self.now:
                 self.machine.ask_timer(due, caller(_RUN), self.now, handle)
             else:
-                self.ready.append(handle)
+                self.due.append(handle)
         return handle
 
     # -- running --
@@ -109,7 +111,10 @@ class Loop(Maker):
 
     def _run_ready(self) -> None:
         ready = self.ready
-        while ready:
+        while ready or self.due:
+            if self.due:
+                ready += sorted(self.due, key=asyncio.TimerHandle.when)
+                self.due = []
             for _ in range(len(ready)):
                 handle = ready.popleft()
                 if handle._cancelled:  # noqa: SLF001 - fields instead of calls: this is the hottest line
