@@ -46,6 +46,7 @@ from orquestrax.model.options import Retry
 from orquestrax.replay.bridge import await_, to_greenlet
 from orquestrax.replay.context import info, now, random, receive, uuid4
 from orquestrax.worker.info import StepInfo, step_info
+from orquestrax.worker.progress import heartbeat, progress
 
 if TYPE_CHECKING:
     from orquestrax.client.blocking import connect_sync
@@ -96,9 +97,11 @@ __all__ = [
     "await_",
     "connect",
     "connect_sync",
+    "heartbeat",
     "info",
     "node",
     "now",
+    "progress",
     "random",
     "receive",
     "resource",

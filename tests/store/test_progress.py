@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from uuid import UUID
 
-from orquestrax.core.store.progress import ProgressStore, Said
+from orquestrax.core.store.progress import ProgressStore
 from orquestrax.core.store.statements import statement
+from orquestrax.model.jobs import Said
 from tests.store.support import Rig
 
 
@@ -55,12 +56,23 @@ async def test_a_row_goes_with_its_step_and_the_rest_with_its_instance(rig: Rig)
     store, fence = ProgressStore(rig.database), await rig.node()
     key, ended = await rig.owned(fence), await rig.owned(fence)
     await store.write(fence.number, [said(key, 1), said(key, 2), said(ended, 1)])
-    await store.delete([(key, 1), (key, 99)])
+    await store.delete(fence.number, [(key, 1), (key, 99)])
     await rig.rows("update {schema}.instances set ended_at = {schema}.now() where key = $1", ended)
     await store.sweep()
     found = await store.of([key, ended])
     assert [view.command for view in found[key]] == [2]
     assert ended not in found
+
+
+async def test_what_a_successor_says_of_a_step_stays(rig: Rig):
+    store, before, now = ProgressStore(rig.database), await rig.node(), await rig.node()
+    key = await rig.owned(now)
+    await store.write(now.number, [said(key)])
+    await store.delete(before.number, [(key, 1)])
+    assert await store.of([key]), "another living node runs it"
+    await rig.rows("update {schema}.nodes set status = 'dead' where fence = $1", now.number)
+    await store.delete(before.number, [(key, 1)])
+    assert await store.of([key]) == {}
 
 
 async def test_a_successor_reads_the_last_heartbeats_with_the_history(rig: Rig):
@@ -78,7 +90,7 @@ async def test_its_commits_do_not_wait_for_the_disk(rig: Rig):
     key = await rig.owned(fence)
     arguments = {
         "write_progress": (fence.number, [key], [1], [1], [1.0], [None], [""], [None]),
-        "delete_progress": ([key], [1]),
+        "delete_progress": (fence.number, [key], [1]),
     }
     connection = await rig.connect()
     for name, given in arguments.items():

@@ -11,7 +11,7 @@ import asyncio
 import logging
 import os
 from collections import OrderedDict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 from uuid import UUID
 
@@ -28,10 +28,12 @@ from orquestrax.core.store.database import Database
 from orquestrax.core.store.fence import Fence
 from orquestrax.core.store.hints import Hints
 from orquestrax.core.store.nodeverbs import NodeStore, declare_dead, register_node
+from orquestrax.core.store.progress import ProgressStore
 from orquestrax.define.catalogue import collect
 from orquestrax.define.resources import Resources
 from orquestrax.define.workflow import Workflow
-from orquestrax.model.rows import NewInstance, Verdict
+from orquestrax.model.jobs import Said
+from orquestrax.model.rows import History, NewInstance, Verdict
 from orquestrax.worker.runner import StepRunner
 from orquestrax.worker.slots import DEFAULT_SLOTS
 
@@ -91,6 +93,7 @@ class Incarnation:
         self.clock = clock
         self.store = NodeStore(database, self.fence)
         self.journal = Journal(database.address, self.fence, lanes=options.lanes, on_fenced=self.fenced.set)
+        self.progress = ProgressStore(database)
         self.resources = Resources()
         self.runner = StepRunner(
             node=self.name,
@@ -99,6 +102,8 @@ class Incarnation:
             on_end=lambda job, outcome: self.orchestrator.dispatcher.ended(job, outcome),
             on_long=lambda job, started_at: self.orchestrator.long_step(job, started_at),
             on_free=lambda executor: self.orchestrator.dispatcher.freed(executor),
+            write_progress=self._write_progress,
+            delete_progress=lambda steps: self.progress.delete(self.fence.number, steps),
         )
         self.orchestrator = Orchestrator(
             node=self.name,
@@ -120,6 +125,7 @@ class Incarnation:
             capacity=options.capacity,
             poll=options.poll,
             on_fenced=self.fenced.set,
+            on_read=self._read,
         )
         self.heartbeat = Heartbeat(
             database.address,
@@ -131,6 +137,7 @@ class Incarnation:
 
     async def _start(self, workflows: Mapping[str, Workflow[Any, Any]]) -> None:
         await self.journal.start()
+        await self.progress.sweep()
         await self.store.wake_blocked([(name, workflow.digest) for name, workflow in workflows.items()])
         self._unlisten = [
             self._hints.listen("work", lambda _payload: self.claimer.look_for_work()),
@@ -170,6 +177,17 @@ class Incarnation:
         waiter: asyncio.Future[Ending | None] = asyncio.get_running_loop().create_future()
         self._waiters.setdefault(key, []).append(waiter)
         return await waiter
+
+    def _read(self, histories: Mapping[UUID, History]) -> None:
+        """Of instances that this node takes over: their steps go on where their last heartbeats were."""
+        for key, history in histories.items():
+            if history.heartbeats:
+                self.runner.reports.remember(key, history.heartbeats)
+
+    async def _write_progress(self, batch: Sequence[Said]) -> None:
+        await self.progress.write(self.fence.number, batch)
+        for said in batch:
+            self._hints.view(said.instance)
 
     def _changed(self, key: UUID) -> None:
         self._hints.view(key)

@@ -12,18 +12,7 @@ from uuid import UUID
 import msgspec
 
 from orquestrax.core.store.database import Database
-
-
-class Said(msgspec.Struct, frozen=True, kw_only=True):
-    """What a body has said by now. `details` is JSON, None if it gave none; so are `done` and `total`."""
-
-    instance: UUID
-    command: int
-    attempt: int
-    done: float | None
-    total: float | None
-    note: str
-    details: str | None
+from orquestrax.model.jobs import Said
 
 
 class ProgressView(msgspec.Struct, frozen=True, kw_only=True):
@@ -67,10 +56,10 @@ class ProgressStore:
         columns = zip(*(msgspec.structs.astuple(said) for said in batch), strict=True)
         await self._database.fetch("write_progress", fence, *map(list, columns))
 
-    async def delete(self, steps: Sequence[tuple[UUID, int]]) -> None:
-        """These steps (instance, command) have ended."""
+    async def delete(self, fence: int, steps: Sequence[tuple[UUID, int]]) -> None:
+        """These steps (instance, command) have ended here; what another living node says of them stays."""
         await self._database.fetch(
-            "delete_progress", [key for key, _ in steps], [number for _, number in steps]
+            "delete_progress", fence, [key for key, _ in steps], [number for _, number in steps]
         )
 
     async def sweep(self) -> None:

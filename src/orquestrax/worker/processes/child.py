@@ -78,8 +78,10 @@ def _serve(wire: Wire, begin: Begin) -> None:
                 with suppress(Exception):  # it is told when the step is asked for
                     finder.find(place)
         elif isinstance(order, Run):
-            outcome = Context().run(_run, order, finder, Guest(order.info, wire))
+            guest = Guest(order.info, wire)
+            outcome = Context().run(_run, order, finder, guest)
             _flush()
+            guest.finish()
             wire.send(encode(outcome))
 
 

@@ -7,6 +7,7 @@ from typing import Any, Final
 import msgspec
 
 from orquestrax.worker.info import StepInfo
+from orquestrax.worker.pulse import Told
 
 
 class Place(msgspec.Struct, frozen=True):
@@ -77,16 +78,6 @@ class Logged(msgspec.Struct, frozen=True, tag=True):
     """A log record: the attributes that `logging.makeLogRecord` takes."""
 
     record: dict[str, Any]
-
-
-class Told(msgspec.Struct, frozen=True, tag=True):
-    """What the body said of itself. `details` is encoded; `progress` tells whether it is about `done`."""
-
-    progress: bool
-    done: float | None = None
-    total: float | None = None
-    note: str = ""
-    details: bytes | None = None
 
 
 Order = Begin | Warm | Run

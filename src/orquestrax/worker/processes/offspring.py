@@ -31,13 +31,13 @@ from orquestrax.worker.processes.messages import (
     Place,
     Ready,
     Run,
-    Told,
     Warm,
     decode_news,
     encode,
 )
 from orquestrax.worker.processes.relay import handle, levels
 from orquestrax.worker.processes.warding import Warden
+from orquestrax.worker.pulse import Told
 
 _PROGRAM: Final = "orquestrax.worker.processes.child"
 _LAST_WORDS: Final = 0.2  # seconds that what an ended child has still said may take to be read
@@ -135,7 +135,8 @@ class Offspring:
             if self._attempt is not None:
                 handle(self._attempt, news.record)
         elif isinstance(news, Told):
-            return
+            if self._attempt is not None:
+                self._attempt.say(news)
         elif self._outcome is not None and not self._outcome.done():
             self._outcome.set_result(news)
 
