@@ -33,9 +33,9 @@ from orquestrax.define.catalogue import collect
 from orquestrax.define.resources import Resources
 from orquestrax.define.workflow import Workflow
 from orquestrax.model.jobs import Said
+from orquestrax.model.options import Executor
 from orquestrax.model.rows import History, NewInstance, Verdict
 from orquestrax.worker.runner import StepRunner
-from orquestrax.worker.slots import DEFAULT_SLOTS
 
 log = logging.getLogger(__name__)
 RECENT: Final = 1_000  # endings kept for who asks a moment later
@@ -61,6 +61,7 @@ class Incarnation:
         hints: Hints,
         machine: Machine,
         workflows: Mapping[str, Workflow[Any, Any]],
+        slots: Mapping[Executor, int],
         roles: tuple[str, ...],
         release: str,
         options: EngineOptions,
@@ -76,19 +77,24 @@ class Incarnation:
             roles=list(roles),
             queues=["*"],
             definitions=sorted(workflows),
-            slots=msgspec.json.encode(dict(DEFAULT_SLOTS)).decode(),
+            slots=msgspec.json.encode(dict(slots)).decode(),
             release=release,
         )
         machine.hold(fence_number)
         space = await database.lock_space()
         self = cls(Fence(space, fence_number), f"{machine.host}-{fence_number}", database, hints, machine)
-        self._build(workflows, options)
+        self._build(workflows, slots, options)
         self.clock.observe(now)
         await self._bury_siblings(space)
         await self._start(workflows)
         return self
 
-    def _build(self, workflows: Mapping[str, Workflow[Any, Any]], options: EngineOptions) -> None:
+    def _build(
+        self,
+        workflows: Mapping[str, Workflow[Any, Any]],
+        slots: Mapping[Executor, int],
+        options: EngineOptions,
+    ) -> None:
         database, clock = self._database, DatabaseClock()
         self.clock = clock
         self.store = NodeStore(database, self.fence)
@@ -102,6 +108,7 @@ class Incarnation:
             on_end=lambda job, outcome: self.orchestrator.dispatcher.ended(job, outcome),
             on_long=lambda job, started_at: self.orchestrator.long_step(job, started_at),
             on_free=lambda executor: self.orchestrator.dispatcher.freed(executor),
+            slots=slots,
             write_progress=self._write_progress,
             delete_progress=lambda steps: self.progress.delete(self.fence.number, steps),
         )
