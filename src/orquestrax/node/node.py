@@ -26,6 +26,7 @@ from orquestrax.model.rows import NewInstance, Verdict
 from orquestrax.node.incarnation import EngineOptions, Incarnation
 from orquestrax.node.registration import describe
 from orquestrax.settings import Settings, load_settings
+from orquestrax.worker.slots import DEFAULT_SLOTS
 
 log = logging.getLogger(__name__)
 RETRY: Final = 0.5  # seconds between attempts to come back
@@ -132,6 +133,7 @@ class Node:
             hints=self.hints,
             machine=this_machine(self.settings.home, await self.database.identity()),
             workflows=self.workflows,
+            slots={**DEFAULT_SLOTS, "process": self.settings.processes or DEFAULT_SLOTS["process"]},
             roles=self.roles,
             release=RELEASE,
             options=self.options,
