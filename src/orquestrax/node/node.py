@@ -23,6 +23,7 @@ from orquestrax.core.store.migrate import migrate, require_schema
 from orquestrax.define.catalogue import collect
 from orquestrax.define.workflow import Workflow
 from orquestrax.model.rows import NewInstance, Verdict
+from orquestrax.node import linting
 from orquestrax.node.incarnation import EngineOptions, Incarnation
 from orquestrax.node.registration import describe
 from orquestrax.settings import Settings, load_settings
@@ -100,6 +101,7 @@ class Node:
         if "engine" in self.roles:
             self.incarnation = await self._begin()
             self._keeper = asyncio.create_task(self._keep_alive(), name="node keeper")
+            self._linting = asyncio.create_task(asyncio.to_thread(linting.report, self.workflows.values()))
         return self.client
 
     async def stop(self, *, grace: float = 10.0) -> None:
