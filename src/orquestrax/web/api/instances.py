@@ -55,7 +55,7 @@ async def list_instances(
     request: Request,
     status: Annotated[list[Status] | None, Query()] = None,
     definition: Annotated[str | None, Query(max_length=MAX_ID)] = None,
-    search: Annotated[str | None, Query(max_length=MAX_ID, description="a part of the id")] = None,
+    search: Annotated[str | None, Query(max_length=MAX_ID, description="how the id begins; of the newest 10,000, a part of it")] = None,
     limit: Annotated[int, Query(ge=1, le=200)] = 50,
     after: Annotated[UUID | None, Query(description="the cursor `next` of the page before")] = None,
 ) -> Response:
