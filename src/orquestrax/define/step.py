@@ -165,6 +165,8 @@ def step(
     executor: Executor | None = None,
     memory: int | str | None = None,
     raises: tuple[type[BaseException], ...] = (),
+    at_most_once: bool = False,
+    transactional: bool = False,
 ) -> StepDecorator: ...
 def step(
     fn: Callable[..., Any] | None = None,
@@ -180,6 +182,8 @@ def step(
     executor: Executor | None = None,
     memory: int | str | None = None,
     raises: tuple[type[BaseException], ...] = (),
+    at_most_once: bool = False,
+    transactional: bool = False,
 ) -> Any:
     """Declare a step: a function whose result is kept, so that it runs once for a workflow.
 
@@ -199,6 +203,9 @@ def step(
                        process, killed when a limit has passed or nobody waits for the step any more
     memory             what that process may allocate: bytes, or text such as "512MB" (on Linux)
     raises             exceptions that reach the workflow as themselves, rebuilt from their arguments
+    at_most_once       begun once and never again after its node was lost: the workflow then gets StepInterrupted
+    transactional      what it does over the connection that `ox.transaction()` hands it is committed together
+                       with its result: exactly once
 
     Errors: DefinitionError names file, line and the option that is wrong.
     """
@@ -212,6 +219,8 @@ def step(
         "executor": executor,
         "memory": memory,
         "raises": raises,
+        "at_most_once": at_most_once,
+        "transactional": transactional,
     }
     decorator = StepDecorator(name, values)
     return decorator if fn is None else decorator(fn)

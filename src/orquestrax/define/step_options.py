@@ -34,6 +34,8 @@ class StepChanges(TypedDict, total=False):
     executor: Executor | None
     memory: int | str | None
     raises: tuple[type[BaseException], ...]
+    at_most_once: bool
+    transactional: bool
 
 
 class Options(StepOptions, Generic[S]):
@@ -61,13 +63,15 @@ def options_of(
             f"{at}: a step has no option {', '.join(sorted(unknown))}; it has {', '.join(known)}"
         )
     executor = _executor(values["executor"], is_async, at)
+    limits: dict[str, Any] = {name: check_seconds(name, values[name], at) for name in _LIMITS}
     checked: Options[Any] = Options(
         queue=check_name("queue", values["queue"], at),
-        retry=_retry(values["retry"], at),
+        retry=check_retry(values["retry"], at),
         executor=executor,
         memory=_memory(values["memory"], executor, at),
         raises=_raises(values["raises"], at),
-        **{name: check_seconds(name, values[name], at) for name in _LIMITS},
+        **_promises(values, executor, at),
+        **limits,
     )
     object.__setattr__(checked, "_make", make)
     return checked
@@ -77,7 +81,8 @@ def _values_of(options: StepOptions) -> dict[str, Any]:
     return {field.name: getattr(options, field.name) for field in fields(StepOptions)}
 
 
-def _retry(value: Any, at: str) -> Retry:
+def check_retry(value: Any, at: str) -> Retry:
+    """A policy; None is one attempt."""
     if value is None:
         return ONCE
     if not isinstance(value, Retry):
@@ -98,6 +103,23 @@ def _executor(value: Any, is_async: bool, at: str) -> Executor:
     if value == "process":
         return "process"
     raise DefinitionError(f"{at}: executor='async' is for an async def; a plain def runs in a thread")
+
+
+def _promises(values: dict[str, Any], executor: Executor, at: str) -> dict[str, bool]:
+    """How often it may take effect."""
+    once, exactly = values["at_most_once"], values["transactional"]
+    for option, value in (("at_most_once", once), ("transactional", exactly)):
+        if not isinstance(value, bool):
+            raise DefinitionError(f"{at}: {option}={value!r}: give True or False")
+    if once and exactly:
+        raise DefinitionError(
+            f"{at}: transactional=True takes effect exactly once already: leave at_most_once out"
+        )
+    if exactly and executor == "process":
+        raise DefinitionError(
+            f"{at}: transactional=True needs executor='thread': a child process cannot share the transaction"
+        )
+    return {"at_most_once": once, "transactional": exactly}
 
 
 def _memory(value: Any, executor: Executor, at: str) -> int | None:

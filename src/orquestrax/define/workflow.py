@@ -10,16 +10,17 @@ import functools
 import hashlib
 import inspect
 import linecache
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Mapping
 from types import CodeType
 from typing import Any, Generic, NoReturn, ParamSpec, TypeVar, overload
 
 from orquestrax.base.errors import DefinitionError, ForbiddenInWorkflow, NotInWorkflow
-from orquestrax.define.checks import check_function, check_name, innermost, place, where_of
+from orquestrax.define.checks import check_function, check_name, check_seconds, innermost, place, where_of
 from orquestrax.define.record import record
 from orquestrax.define.resource import uses_of
 from orquestrax.define.signatures import Signature
-from orquestrax.model.options import WorkflowOptions
+from orquestrax.define.step_options import check_retry
+from orquestrax.model.options import Retry, Seconds, WorkflowOptions
 from orquestrax.replay.bridge import to_greenlet
 from orquestrax.replay.context import current
 
@@ -41,7 +42,15 @@ class Workflow(Generic[P, R]):
 
     fn: Callable[P, Any]
 
-    def __init__(self, fn: Callable[P, Any], *, name: str | None = None, version: str = "") -> None:
+    def __init__(
+        self,
+        fn: Callable[P, Any],
+        *,
+        name: str | None = None,
+        version: str = "",
+        timeout: Seconds | None = None,
+        retry: Retry | None = None,
+    ) -> None:
         check_function("workflow", fn, name)
         self.fn = fn
         self.file, self.line = where_of(fn)
@@ -49,7 +58,9 @@ class Workflow(Generic[P, R]):
         _check_resources(fn, at)
         self.name = check_name("workflow", name if name is not None else fn.__name__, at)
         self.version = check_name("version", version, at) if version else ""
-        self.options = WorkflowOptions(version=self.version)
+        self.options = WorkflowOptions(
+            version=self.version, timeout=check_seconds("timeout", timeout, at), retry=check_retry(retry, at)
+        )
         self.signature = Signature(fn, where=f"workflow {self.name!r} ({at})")
         self.source, self.digest = _code_of(fn, self.file, self.line)
         self.doc = inspect.getdoc(fn) or ""
@@ -100,8 +111,8 @@ class PlainWorkflow(Workflow[P, R]):
 class WorkflowDecorator:
     """`@workflow(…)` with its options, waiting for the function."""
 
-    def __init__(self, name: str | None, version: str) -> None:
-        self._name, self._version = name, version
+    def __init__(self, values: Mapping[str, Any]) -> None:
+        self._values = values
 
     @overload
     def __call__(self, fn: Callable[P, Coroutine[Any, Any, R]], /) -> AsyncWorkflow[P, R]: ...  # type: ignore[overload-overlap]
@@ -109,7 +120,7 @@ class WorkflowDecorator:
     def __call__(self, fn: Callable[P, R], /) -> PlainWorkflow[P, R]: ...
     def __call__(self, fn: Callable[..., Any], /) -> Any:
         cls: type[Workflow[..., Any]] = AsyncWorkflow if inspect.iscoroutinefunction(fn) else PlainWorkflow
-        return cls(fn, name=self._name, version=self._version)
+        return cls(fn, **self._values)
 
 
 @overload
@@ -117,8 +128,22 @@ def workflow(fn: Callable[P, Coroutine[Any, Any, R]], /) -> AsyncWorkflow[P, R]:
 @overload
 def workflow(fn: Callable[P, R], /) -> PlainWorkflow[P, R]: ...
 @overload
-def workflow(*, name: str | None = None, version: str = "") -> WorkflowDecorator: ...
-def workflow(fn: Any = None, /, *, name: str | None = None, version: str = "") -> Any:
+def workflow(
+    *,
+    name: str | None = None,
+    version: str = "",
+    timeout: Seconds | None = None,
+    retry: Retry | None = None,
+) -> WorkflowDecorator: ...
+def workflow(
+    fn: Any = None,
+    /,
+    *,
+    name: str | None = None,
+    version: str = "",
+    timeout: Seconds | None = None,
+    retry: Retry | None = None,
+) -> Any:
     """Declare a workflow: an `async def` that awaits steps, timers and messages, or a `def` that calls them.
 
         @workflow
@@ -131,10 +156,13 @@ def workflow(fn: Any = None, /, *, name: str | None = None, version: str = "") -
 
     name     by default the function's name
     version  a text that is stored with each instance
+    timeout  limit for the whole run, all attempts together, from when it was started (seconds or a timedelta). Its
+             code is then cancelled where it waits, has a minute to clean up, and the instance fails
+    retry    how often a failed run is run again from its input, in the same instance; by default never
 
     Errors: DefinitionError names file and line.
     """
-    decorator = WorkflowDecorator(name, version)
+    decorator = WorkflowDecorator({"name": name, "version": version, "timeout": timeout, "retry": retry})
     return decorator if fn is None else decorator(fn)
 
 

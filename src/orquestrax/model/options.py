@@ -17,7 +17,7 @@ def seconds(value: Seconds) -> float:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Retry:
-    """How often and when a failed step is tried again.
+    """How often and when a failed step, or a failed run of a workflow, is tried again.
 
     attempts     how many in all, the first one included (at least 1)
     initial      delay before the second attempt, in seconds
@@ -60,6 +60,8 @@ class StepOptions:
     heartbeat_timeout  from one heartbeat of an attempt, or its start, to the next
     memory             bytes that the process of an attempt may allocate
     raises             exceptions that reach the workflow as themselves
+    at_most_once       begun once, and never again after its node was lost
+    transactional      its effects in the engine's database are committed together with its result
     """
 
     queue: str = "default"
@@ -71,10 +73,18 @@ class StepOptions:
     executor: Executor = "async"
     memory: int | None = None
     raises: tuple[type[BaseException], ...] = ()
+    at_most_once: bool = False
+    transactional: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WorkflowOptions:
-    """Everything about a workflow that is not its code."""
+    """Everything about a workflow that is not its code.
+
+    timeout  seconds from its start, in which all attempts must have ended, None means no limit
+    retry    how often a failed run is run again from its input
+    """
 
     version: str = ""
+    timeout: float | None = None
+    retry: Retry = ONCE

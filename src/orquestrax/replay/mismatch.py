@@ -19,6 +19,14 @@ _STEP_EVENTS: Final = {
     events.STEP_RETRYING: "to be tried again",
     events.STEP_CANCELLED: "cancelled",
 }
+_TELLERS: Final[dict[str, Callable[[Any], str]]] = {
+    events.TIMER_FIRED: lambda data: f"a timer fired as command {data.command}",
+    events.SIGNAL: lambda data: f"signal {data.name!r} received",
+    events.CANCEL: lambda _data: "a cancel request",
+    events.ATTEMPT_FAILED: lambda data: f"attempt {data.attempt} failed",
+    events.ATTEMPT_STARTED: lambda data: f"attempt {data.attempt} started",
+    events.TIMED_OUT: lambda _data: "the time limit of the run",
+}
 _SHOWN: Final = 5  # of many commands in a message
 _TRIED: Final = 100  # of many commands that one may be too much of
 
@@ -120,19 +128,10 @@ def _command_of(event: Event, data: Any) -> tuple[int, str] | None:
 def _recorded(event: Event, data: Any) -> str:
     if event.type in _STEP_EVENTS:
         return f"step {data.step!r} {_STEP_EVENTS[event.type]} as command {data.command}"
-    if event.type == events.TIMER_FIRED:
-        return f"a timer fired as command {data.command}"
-    if event.type == events.SIGNAL:
-        return f"signal {data.name!r} received"
-    if event.type == events.CANCEL:
-        return "a cancel request"
-    if event.type in (events.ATTEMPT_FAILED, events.ATTEMPT_STARTED):
-        return f"attempt {data.attempt} {event.type.removeprefix('attempt_')}"
-    if event.type == events.TIMED_OUT:
-        return "the time limit of the run"
     if event.type in events.TERMINAL:
         return f"the end as {event.type}"
-    return f"event {event.type!r}"
+    tell = _TELLERS.get(event.type)
+    return f"event {event.type!r}" if tell is None else tell(data)
 
 
 def _in_words(label: str) -> str:

@@ -120,6 +120,13 @@ WRONG = {
     "no memory": (lambda: step(executor="process", memory=0)(plain), "memory=0: give bytes"),
     "memory yes": (lambda: step(executor="process", memory=True)(plain), "memory=True: give bytes"),
     "heartbeat": (lambda: step(heartbeat_timeout=0)(fine), "heartbeat_timeout=0: a limit is over 0 seconds"),
+    "once and exactly once": (
+        lambda: step(at_most_once=True, transactional=True)(fine),
+        "transactional=True takes effect exactly once already: leave at_most_once out",
+    ),
+    "at most once": (lambda: step(at_most_once=1)(fine), "at_most_once=1: give True or False"),
+    "run timeout": (lambda: workflow(timeout=0)(fine), "timeout=0: a limit is over 0 seconds"),
+    "run retry": (lambda: workflow(retry=3)(fine), "retry=3: write retry=Retry(attempts=…)"),
     "raises": (lambda: step(raises=(3,))(fine), "raises=(3,): name exception classes, in a tuple"),
     "raises an instance": (lambda: step(raises=ValueError("x"))(fine), "name exception classes"),
     "raises the end": (lambda: step(raises=(KeyboardInterrupt,))(fine), "name exception classes"),
@@ -141,7 +148,7 @@ def test_refused_with_one_sentence(case):
     assert re.search(r"test_definition_errors\.py:\d+", text), text
 
 
-@pytest.mark.parametrize("option", ["timeout", "retry", "queue", "at_most_once"])
+@pytest.mark.parametrize("option", ["queue", "at_most_once"])
 def test_workflow_options_of_later_are_not_taken_silently(option):
     with pytest.raises(TypeError, match=option):
         workflow(**{option: 1})
