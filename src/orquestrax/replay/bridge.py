@@ -60,10 +60,18 @@ def to_greenlet(function: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) 
 
 
 def running_plain() -> Plain | None:
-    """The plain code that is calling this; None if what is running awaits, or is no workflow."""
+    """The plain code that is calling this; None if what is running awaits, or is no workflow.
+
+    What an eviction lets go of may clean up after its greenlet: that ends at once, as a generator's end.
+    """
     loop = _get_running_loop()
-    plain = loop.plain if isinstance(loop, Loop) else None
-    return plain if plain is not None and plain.is_here() else None
+    if not isinstance(loop, Loop):
+        return None
+    if loop.plain is not None and loop.plain.is_here():
+        return loop.plain
+    if loop.closed:
+        raise GeneratorExit
+    return None
 
 
 def _refuse_await(awaitable: Any) -> NoReturn:
