@@ -24,6 +24,13 @@ def crash(step: str, status: int, memory: int | None) -> ProcessCrashed:
     return ProcessCrashed(f"the process of step {step!r} was killed by {name}{hint}")
 
 
+def cut_off(step: str) -> ProcessCrashed:
+    """The error of an attempt whose process lives, but can tell nothing any more."""
+    return ProcessCrashed(
+        f"the process of step {step!r} closed its connection to the node: it had to be killed"
+    )
+
+
 def no_start(status: int) -> ProcessCrashed:
     """The error of attempts whose process ended before it could listen."""
     how = f"exited with status {status}" if status >= 0 else f"was killed by {_signal(-status)}"

@@ -63,19 +63,18 @@ def _origin(module: str) -> str | None:
 
 
 def _search(module: ModuleType, place: Place) -> Step[..., Any]:
-    """Among the names of its module, else where its qualified name says."""
-    for value in list(vars(module).values()):
-        if (
-            issubclass(type(value), Step)
-            and value.name == place.name
-            and value.fn.__qualname__ == place.qualname
-        ):
-            return value.declared  # type: ignore[no-any-return]
+    """Where its qualified name says, else among the names of its module."""
     found: Any = module
     for part in place.qualname.split("."):
         found = getattr(found, part, None)
-    if issubclass(type(found), Step):
-        return found.declared  # type: ignore[no-any-return]
+    for value in (found, *vars(module).values()):
+        # As isinstance, without asking the value: lazy objects of frameworks set themselves up when asked.
+        if issubclass(type(value), Step) and (value.name, value.fn.__qualname__) == (
+            place.name,
+            place.qualname,
+        ):
+            declared: Step[..., Any] = value.declared
+            return declared
     raise DefinitionError(
         f"a child process finds no step {place.name!r} in {place.file}: give it a name at the top level of its module"
     )

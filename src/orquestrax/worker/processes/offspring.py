@@ -21,7 +21,7 @@ from typing import Final
 import msgspec
 
 from orquestrax.worker.attempt import Attempt
-from orquestrax.worker.processes.deaths import crash, no_start
+from orquestrax.worker.processes.deaths import crash, cut_off, no_start
 from orquestrax.worker.processes.frames import Frames
 from orquestrax.worker.processes.messages import (
     Begin,
@@ -145,8 +145,15 @@ class Offspring:
         self._lost = True
         if self.gone.done():
             self._settle()
-        elif self._outcome is not None:
+        elif self._attempt is not None:
+            # The usual reason is its end, of which the next look at its process tells.
+            self._loop.call_later(_LAST_WORDS, self._cut_off)
+
+    def _cut_off(self) -> None:
+        if self._attempt is not None and self._outcome is not None and not self.gone.done():
             self.kill()
+            if not self._outcome.done():
+                self._outcome.set_exception(cut_off(self._attempt.job.step.name))
 
     # -- its end -----------------------------------------------------------------------------------------------------
 

@@ -141,7 +141,8 @@ class ProcessPool:
                 sentence = error if isinstance(error, ProcessCrashed) else _unstartable(error)
                 taker.set_exception(sentence)
                 return
-        _log.warning("no child process for steps: %s", error)
+        if not self._closed:
+            _log.warning("no child process for steps: %s", error)
 
     def _give_back(self, child: Offspring) -> None:
         """A child is free: for who waits, or to wait itself, or to go."""
