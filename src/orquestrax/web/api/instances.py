@@ -10,13 +10,13 @@ from fastapi import APIRouter, Query, Request, Response
 
 from orquestrax.base.ids import MAX_ID
 from orquestrax.client.client import Client
+from orquestrax.client.views import RunStatus
 from orquestrax.model.states import Status
 from orquestrax.web.api.addresses import InstanceId, InstanceRoute
 from orquestrax.web.api.answers import answer, events, instance
 from orquestrax.web.api.models import (
     Accepted,
     Event,
-    Instance,
     InstancePage,
     OrderRequest,
     SignalRequest,
@@ -33,8 +33,8 @@ _parts = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 @router.post(
     "/instances",
     status_code=201,
-    response_model=Instance,
-    responses=documented(200, 404, 409, *BODIES, model=Instance),
+    response_model=RunStatus,
+    responses=documented(200, 404, 409, *BODIES, model=RunStatus),
 )
 async def start_instance(request: Request, body: StartRequest) -> Response:
     """Start an instance: stored as `pending`, then claimed by a node. Idempotent on `id`; 200 if it was there."""
@@ -55,7 +55,10 @@ async def list_instances(
     request: Request,
     status: Annotated[list[Status] | None, Query()] = None,
     definition: Annotated[str | None, Query(max_length=MAX_ID)] = None,
-    search: Annotated[str | None, Query(max_length=MAX_ID, description="how the id begins; of the newest 10,000, a part of it")] = None,
+    search: Annotated[
+        str | None,
+        Query(max_length=MAX_ID, description="how the id begins; of the newest 10,000, a part of it"),
+    ] = None,
     limit: Annotated[int, Query(ge=1, le=200)] = 50,
     after: Annotated[UUID | None, Query(description="the cursor `next` of the page before")] = None,
 ) -> Response:
@@ -106,7 +109,7 @@ async def terminate_instance(request: Request, id: InstanceId, body: OrderReques
     return Accepted(accepted=True)
 
 
-@router.get("/instances/{id:path}", response_model=Instance, responses=documented(404))
+@router.get("/instances/{id:path}", response_model=RunStatus, responses=documented(404))
 async def show_instance(request: Request, id: InstanceId) -> Response:
     """One instance."""
     return answer(instance(await context_of(request).client.view(id)))
