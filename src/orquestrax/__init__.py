@@ -20,12 +20,14 @@ from orquestrax.base.errors import (
     InstanceEnded,
     InvalidId,
     InvalidInput,
+    MemoryLimitExceeded,
     NonDeterminism,
     NotFound,
     NotInWorkflow,
     OrquestraxError,
     PayloadError,
     PayloadTooLarge,
+    ProcessCrashed,
     Rejected,
     RetryAfter,
     SchemaMismatch,
@@ -41,8 +43,10 @@ from orquestrax.define.resource import Resource, resource, use
 from orquestrax.define.step import Step, step
 from orquestrax.define.workflow import Workflow, workflow
 from orquestrax.model.options import Retry
+from orquestrax.replay.bridge import await_, to_greenlet
 from orquestrax.replay.context import info, now, random, receive, uuid4
 from orquestrax.worker.info import StepInfo, step_info
+from orquestrax.worker.progress import heartbeat, progress
 
 if TYPE_CHECKING:
     from orquestrax.client.blocking import connect_sync
@@ -67,12 +71,14 @@ __all__ = [
     "InstanceEnded",
     "InvalidId",
     "InvalidInput",
+    "MemoryLimitExceeded",
     "NonDeterminism",
     "NotFound",
     "NotInWorkflow",
     "OrquestraxError",
     "PayloadError",
     "PayloadTooLarge",
+    "ProcessCrashed",
     "Rejected",
     "Resource",
     "Retry",
@@ -88,17 +94,21 @@ __all__ = [
     "WorkflowCancelled",
     "WorkflowFailed",
     "WorkflowTerminated",
+    "await_",
     "connect",
     "connect_sync",
+    "heartbeat",
     "info",
     "node",
     "now",
+    "progress",
     "random",
     "receive",
     "resource",
     "run",
     "step",
     "step_info",
+    "to_greenlet",
     "use",
     "uuid4",
     "workflow",

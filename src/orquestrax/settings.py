@@ -8,6 +8,7 @@ host       ORQUESTRAX_HOST           host = "127.0.0.1"
 port       ORQUESTRAX_PORT           port = 4000
 token      ORQUESTRAX_TOKEN          (never in the file)
 deadline   ORQUESTRAX_DEADLINE       deadline = 10.0                  seconds that a database call may take
+processes  ORQUESTRAX_PROCESSES      processes = 4                    child processes for steps; one per core
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ from orquestrax.core.store.embedded import default_home
 from orquestrax.core.store.statements import quoted_schema
 
 FILE: Final = "orquestrax.toml"
-KEYS: Final = ("database", "namespace", "home", "host", "port", "token", "deadline")
+KEYS: Final = ("database", "namespace", "home", "host", "port", "token", "deadline", "processes")
 _POSTGRES: Final = re.compile(r"postgres(ql)?(\+\w+)?://")
 _OURS: Final = re.compile(r"(postgres(ql)?)(\+\w+)?(://)")
 
@@ -43,6 +44,7 @@ class Settings:
     port: int = 4000
     token: str | None = None
     deadline: float = 10.0
+    processes: int | None = None
 
 
 def load_settings(
@@ -88,6 +90,7 @@ def _settings(values: Mapping[str, tuple[Any, str]], folder: Path) -> Settings:
         port=int(_number(values, "port", 4000, low=1, high=65535)),
         token=_token(values),
         deadline=_number(values, "deadline", 10.0, low=0.1, high=3600),
+        processes=int(_number(values, "processes", 1, low=1, high=1000)) if "processes" in values else None,
     )
 
 
@@ -100,9 +103,8 @@ def _read_file(path: Path) -> dict[str, Any]:
         raise SettingsError(f"{path} cannot be read: {error}") from error
     unknown = sorted(set(stored) - set(KEYS))
     if unknown:
-        raise SettingsError(
-            f"{path} has an unknown setting {unknown[0]!r}: the settings are {', '.join(KEYS[:5])}, deadline"
-        )
+        known = ", ".join(key for key in KEYS if key != "token")
+        raise SettingsError(f"{path} has an unknown setting {unknown[0]!r}: the settings are {known}")
     if "token" in stored:
         raise SettingsError(f"{path} holds a token: files get shared, so set ORQUESTRAX_TOKEN instead")
     return stored

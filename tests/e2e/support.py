@@ -56,9 +56,18 @@ class Site:
     """A node and its dashboard in this process."""
 
     def __init__(
-        self, dsn: str, namespace: str, home: Path, *, roles: str = "engine,worker", hints: bool = True
+        self,
+        dsn: str,
+        namespace: str,
+        home: Path,
+        *,
+        roles: str = "engine,worker",
+        hints: bool = True,
+        token: str | None = None,
     ) -> None:
-        self.settings = Settings(database=dsn, namespace=namespace, home=home, project=home, port=free_port())
+        self.settings = Settings(
+            database=dsn, namespace=namespace, home=home, project=home, port=free_port(), token=token
+        )
         self.node = Node(self.settings, SERVED, migrates=True, roles=roles.split(","))
         self._hints = hints
         self.client: Client

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from playwright.async_api import expect
 
@@ -36,6 +38,18 @@ async def test_no_page_scrolls_sideways(site: Site, open_page, names, width: int
         assert await page.evaluate(SMALL) == [], path
     await page.locator("#menu-terminate summary").click()
     assert await page.evaluate(SIDEWAYS) == 0
+
+
+@pytest.mark.parametrize("width", [360, 1440])
+async def test_the_login_is_in_the_middle(open_page, dsn: str, tmp_path: Path, width: int) -> None:
+    async with Site(dsn, "e2e_door", tmp_path, roles="web", token="x" * 32) as site:
+        page = await open_page(site.url, width=width, height=740)
+        assert await page.evaluate(SIDEWAYS) == 0
+        assert await page.evaluate(SMALL) == []
+        box = await page.locator(".login").bounding_box()
+        assert box is not None
+        assert abs(box["x"] + box["width"] / 2 - width / 2) <= 1
+        assert box["width"] == 328
 
 
 async def test_the_theme_is_kept_and_rendered_by_the_server(site: Site, open_page) -> None:

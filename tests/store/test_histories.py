@@ -85,7 +85,7 @@ async def test_the_statement_has_one_snapshot(rig: Rig):
     """One statement, and that a union: whoever splits it breaks the rule above."""
     text = statement(rig.address.schema, "histories")
     assert text.count(";") == 0
-    assert text.count("union all") == 2
+    assert text.count("union all") == 3
 
 
 def test_I3_no_statement_changes_or_removes_an_event():

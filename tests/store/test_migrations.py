@@ -20,7 +20,7 @@ from orquestrax.core.store.statements import migrations, statement
 from tests.store.proxy import Fault, Proxy
 from tests.store.support import NODE, Rig
 
-TABLES = {"migrations", "nodes", "definitions", "instances", "events", "inbox", "tasks"}
+TABLES = {"migrations", "nodes", "definitions", "instances", "events", "inbox", "tasks", "logs", "progress"}
 _numbers = itertools.count()
 
 

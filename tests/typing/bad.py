@@ -52,9 +52,26 @@ def raises_no_tuple() -> None: ...
 def wrong_executor() -> None: ...
 
 
-@workflow  # error
-def plain(order: str) -> str:
-    return order
+@workflow
+def plain(order: str, count: int) -> bytes:
+    charge.call(order)  # error
+    receipt: str = charge.call(order, 9.5)  # error
+    parcel: bytes = pack(order)  # error
+    approved: str = ox.await_(ox.receive("approval", bool))  # error
+    number, label = ox.await_(asyncio.gather(charge(order, 1.0), pack(order)))
+    number.decode()  # error
+    label.bit_length()  # error
+    ox.await_(charge.call(order, 1.0))  # error
+    ox.await_(helper)  # error
+    ox.await_(ox.to_greenlet(helper))  # error
+    ox.await_(ox.to_greenlet(helper, 3))  # error
+    total: str = ox.await_(ox.to_greenlet(helper, order))  # error
+    print(receipt, parcel, approved, total, count)
+    return charge.call(order, 1.0)  # error
+
+
+def helper(order: str) -> int:
+    return charge.call(order, 1.0)
 
 
 @workflow(retries=3)  # error
@@ -100,6 +117,11 @@ async def starts(client: ox.Client) -> None:
     await client.start(fulfil, "1", 2, 3)  # error
     await client.start(fulfil, order="1", count=2)  # error
     await client.start(len, "1")  # error
+    await client.start(helper, "1")  # error
+    await client.start(plain, "1")  # error
+    await client.start(plain, "1", "2")  # error
+    number: int = await (await client.start(plain, "1", 2)).result()  # error
+    print(number)
     await client.start(fulfil, "1", 2, id=3)  # error
     run = await client.start(fulfil, "1", 2)
     text: str = await run.result()  # error
@@ -109,6 +131,10 @@ async def starts(client: ox.Client) -> None:
 
 def programs() -> None:
     ox.run(fulfil, "1")  # error
+    ox.run(plain, "1")  # error
+    ox.run(plain, "1", 2).encode()  # error
+    plain.fn("1")  # error
+    plain.fn("1", 2).encode()  # error
     ox.run(fulfil, "1", 2).encode()  # error
     with ox.connect_sync() as client:
         client.start(fulfil, 1, 2)  # error

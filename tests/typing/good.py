@@ -112,6 +112,36 @@ async def nothing() -> None:
     await asyncio.sleep(1)
 
 
+@workflow
+def plainly(order: Order) -> str:
+    """The same in a plain def: `step.call` and `ox.await_` block."""
+    assert_type(charge.call(order), str)
+    if not ox.await_(ox.receive("approval", bool)):
+        raise ox.Rejected("not approved")
+    assert_type(ox.await_(ox.receive("order", Order)), Order)
+    assert_type(ox.await_(ox.receive("anything")), Any)
+    parcel, invoice = ox.await_(asyncio.gather(pack(order), render_invoice(order)))
+    assert_type(parcel, str)
+    assert_type(invoice, bytes)
+    assert_type(ox.await_(asyncio.wait_for(charge(order), 5)), str)
+    ox.await_(asyncio.sleep(86400))
+    shipping = ox.to_greenlet(shipped, order, copies=2)
+    assert_type(ox.await_(shipping), int)
+    assert_type(ox.await_(asyncio.gather(*[ox.to_greenlet(shipped, order)])), list[int])
+    return ox.await_(asyncio.create_task(pack(order)))
+
+
+def shipped(order: Order, copies: int = 1) -> int:
+    return len(render_invoice.call(order, copies))
+
+
+@workflow(name="plain report", version="2")
+def plain_report(day: str, limit: int) -> list[Order]:
+    assert_type(ox.now(), datetime)
+    print(day, limit)
+    return []
+
+
 async def calls(order: Order) -> None:
     """A call is a coroutine, whatever the function was."""
     assert_type(charge(order), ox.Call[str])
@@ -158,8 +188,11 @@ async def starts(client: ox.Client, order: Order) -> None:
     assert_type(run, ox.Run[str])
     assert_type(await run.result(), str)
     assert_type(await (await client.start(report, "2026-01-01", 10)).result(), list[Order])
+    assert_type(await client.start(plainly, order, id="order-43"), ox.Run[str])
+    assert_type(await (await client.start(plain_report, "2026-01-01", 10)).result(), list[Order])
     await client.start(nothing)
     assert_type(await (await client.get("order-42", fulfil)).result(), str)
+    assert_type(await (await client.get("order-43", plainly)).result(), str)
     await run.signal("approval", value=True)
 
 
@@ -174,8 +207,12 @@ async def programs(order: Order) -> None:
 def blocking(order: Order) -> None:
     """The same without an event loop."""
     assert_type(ox.run(fulfil, order, id="order-42"), str)
+    assert_type(ox.run(plainly, order, id="order-43"), str)
+    assert_type(plainly.fn(order), str)
+    assert_type(asyncio.run(fulfil.fn(order)), str)
     with ox.connect_sync() as client:
         assert_type(client.start(fulfil, order).result(), str)
+        assert_type(client.start(plainly, order).result(), str)
 
 
 def keeps(anything: ox.Step[[Order], str], any_workflow: ox.Workflow[[Order], str]) -> None:
@@ -185,3 +222,4 @@ def keeps(anything: ox.Step[[Order], str], any_workflow: ox.Workflow[[Order], st
 
 
 keeps(pack, fulfil)
+keeps(charge, plainly)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import zlib
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from dataclasses import replace
@@ -69,18 +70,25 @@ async def test_a_request_without_a_host_is_refused(served: tuple[Web, WebServer]
     assert "HTTP/1.1 421" in await raw(server, "GET / HTTP/1.0\r\n\r\n")
 
 
-async def test_a_stream_opens_and_ends_with_the_server(served: tuple[Web, WebServer]) -> None:
+@pytest.mark.parametrize("accepted", ["gzip", "identity"])
+async def test_a_stream_opens_and_ends_with_the_server(served: tuple[Web, WebServer], accepted: str) -> None:
     _, server = served
     async with (
-        httpx.AsyncClient(base_url=server.url, timeout=10) as http,
+        httpx.AsyncClient(base_url=server.url, timeout=10, headers={"accept-encoding": accepted}) as http,
         http.stream("GET", "/live?view=nodes") as stream,
     ):
         assert stream.headers["content-type"].startswith("text/event-stream")
-        chunks = stream.aiter_bytes()
-        assert await anext(chunks)
-        await server.stop()
-        async for _ in chunks:
-            pass
+        assert stream.headers.get("content-encoding", "identity") == accepted
+        assert stream.headers["vary"] == "accept-encoding"
+        unpacked = zlib.decompressobj(wbits=zlib.MAX_WBITS | 16)
+        text = b""
+        async for chunk in stream.aiter_raw():
+            text += unpacked.decompress(chunk) if accepted == "gzip" else chunk
+            if b"event: frame\ndata: " in text:
+                await server.stop()
+    assert text.startswith(b"retry: 500\n\n")
+    assert text.endswith(b"\n\n")
+    assert unpacked.eof is (accepted == "gzip")
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "127.9.9.9", "localhost", "::1"])

@@ -11,11 +11,15 @@
     ├── Conflict                          OX1301  the id exists with another definition or input
     ├── InstanceEnded                     OX1302  the instance has ended and takes no more messages
     ├── WorkflowFailed                    OX1400  the awaited instance failed
+    │   └── WorkflowTimedOut              OX1403  … because its time limit passed
     ├── WorkflowCancelled                 OX1401  the awaited instance was cancelled
     ├── WorkflowTerminated                OX1402  the awaited instance was terminated
     ├── StepFailed                        OX1500  a step's last attempt failed
-    │   └── StepTimedOut                  OX1501  … because a time limit passed
+    │   ├── StepTimedOut                  OX1501  … because a time limit passed
+    │   └── StepInterrupted               OX1503  an at-most-once step was lost with its node
     ├── Rejected                          OX1502  for users: "the answer was no"
+    ├── ProcessCrashed                    OX1504  the process of an attempt ended before its result was there
+    ├── MemoryLimitExceeded               OX1505  an attempt wanted more memory than `memory=` allows
     ├── NotInWorkflow                     OX1600  called where no workflow runs
     ├── ForbiddenInWorkflow               OX1601  a facility that cannot be deterministic
     ├── NonDeterminism                    OX1602  the code does not fit its history
@@ -115,6 +119,12 @@ class WorkflowFailed(OrquestraxError):
         self.__cause__ = cause
 
 
+class WorkflowTimedOut(WorkflowFailed, TimeoutError):
+    """The awaited instance ran into the time limit of its definition; also a `TimeoutError`."""
+
+    code = "OX1403"
+
+
 class WorkflowCancelled(OrquestraxError):
     """The awaited instance was cancelled."""
 
@@ -157,10 +167,29 @@ class StepTimedOut(StepFailed, TimeoutError):
     code = "OX1501"
 
 
+class StepInterrupted(StepFailed):
+    """An at-most-once step was begun and its node was lost: whether it took effect is not known."""
+
+    code = "OX1503"
+
+
 class Rejected(OrquestraxError):
     """For workflows to raise when the answer was no."""
 
     code = "OX1502"
+
+
+class ProcessCrashed(OrquestraxError):
+    """The process of an attempt was killed, or ended by itself, before its result was there; workflows see it as
+    the `type` of a `StepFailed`."""
+
+    code = "OX1504"
+
+
+class MemoryLimitExceeded(OrquestraxError):
+    """An attempt wanted more memory than `memory=` allows; workflows see it as the `type` of a `StepFailed`."""
+
+    code = "OX1505"
 
 
 class NotInWorkflow(OrquestraxError):

@@ -24,6 +24,7 @@ def dev(
     namespace: options.Namespace = None,
     host: options.Host = None,
     port: options.Port = None,
+    processes: options.Processes = None,
     yes: Annotated[
         bool, typer.Option("--yes", help="Create the schema on a server that is not embedded without asking.")
     ] = False,
@@ -44,13 +45,19 @@ def dev(
     from orquestrax.node.signals import Interrupted, run_until_signal
     from orquestrax.web.listening import bind, require_token
 
-    settings = settings_of(database=database, namespace=namespace, host=host, port=port)
+    flags: dict[str, str | int | None] = {
+        "database": database,
+        "namespace": namespace,
+        "host": host,
+        "port": port,
+        "processes": processes,
+    }
+    settings = settings_of(**flags)
     require_token(settings)
     with bind(settings.host, settings.port) as listening:
         announce(settings)
         if settings.database is not None:
             _see_to_schema(settings, yes=yes)
-        flags = {"database": database, "namespace": namespace, "host": host, "port": port}
         supervisor = Supervisor(modules or [], settings, flags, listening)
         try:
             status = run_until_signal(supervisor.run)

@@ -29,6 +29,9 @@ SETTINGS: Final = """\
 
 # Seconds that a call to the database may take.
 # deadline = 10.0
+
+# Child processes that a node keeps for steps with executor="process"; one per core unless set here.
+# processes = 2
 """
 
 WORKFLOW: Final = '''\

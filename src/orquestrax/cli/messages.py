@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -13,6 +14,7 @@ from orquestrax.cli.session import ask
 
 if TYPE_CHECKING:
     from orquestrax.client.client import Client
+    from orquestrax.client.handle import Run
 
 Reason = Annotated[str, typer.Option(metavar="TEXT", help="Kept in the history.", show_default=False)]
 
@@ -35,12 +37,7 @@ def signal(
       orquestrax signal order-42 note '{"from": "Ada", "text": "go ahead"}'
     """
     decoded = _decoded(name, value)
-
-    async def work(client: Client) -> None:
-        run = await client.get(id_)
-        await run.signal(name, decoded)
-
-    ask(database, namespace, work)
+    _tell(id_, database, namespace, lambda run: run.signal(name, decoded))
     say(f"sent {name} to {id_}")
 
 
@@ -68,12 +65,7 @@ def cancel(
 
       orquestrax cancel order-42 --reason "ordered twice"
     """
-
-    async def work(client: Client) -> None:
-        run = await client.get(id_)
-        await run.cancel(reason)
-
-    ask(database, namespace, work)
+    _tell(id_, database, namespace, lambda run: run.cancel(reason))
     say(f"asked {id_} to end")
 
 
@@ -89,10 +81,14 @@ def terminate(
 
       orquestrax terminate order-42 --reason "stuck"
     """
+    _tell(id_, database, namespace, lambda run: run.terminate(reason))
+    say(f"told {id_} to end at once")
 
+
+def _tell(
+    id_: str, database: str | None, namespace: str | None, send: Callable[[Run[Any]], Awaitable[None]]
+) -> None:
     async def work(client: Client) -> None:
-        run = await client.get(id_)
-        await run.terminate(reason)
+        await send(await client.get(id_))
 
     ask(database, namespace, work)
-    say(f"told {id_} to end at once")

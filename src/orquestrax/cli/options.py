@@ -85,6 +85,14 @@ Host = Annotated[
         show_default=False,
     ),
 ]
+Processes = Annotated[
+    int | None,
+    typer.Option(
+        metavar="N",
+        help="Child processes for steps with executor='process', one per core unless set otherwise.",
+        show_default=False,
+    ),
+]
 Port = Annotated[
     int | None,
     typer.Option(metavar="PORT", help="The dashboard's port, 4000 unless set otherwise.", show_default=False),

@@ -17,11 +17,9 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
-def settings_of(
-    *, database: str | None, namespace: str | None, host: str | None = None, port: int | None = None
-) -> Settings:
-    """The settings in force with these flags. Raises SettingsError."""
-    return load_settings({"database": database, "namespace": namespace, "host": host, "port": port})
+def settings_of(**flags: str | int | None) -> Settings:
+    """The settings in force with these flags, by the names of the settings. Raises SettingsError."""
+    return load_settings(flags)
 
 
 def announce(settings: Settings) -> None:

@@ -34,6 +34,7 @@ def start(
     namespace: options.Namespace = None,
     host: options.Host = None,
     port: options.Port = None,
+    processes: options.Processes = None,
 ) -> None:
     """Run a node that serves the modules' workflows, until Ctrl-C or SIGTERM.
 
@@ -50,7 +51,7 @@ def start(
     from orquestrax.web.listening import bind, require_token
 
     chosen = _roles(roles)
-    settings = settings_of(database=database, namespace=namespace, host=host, port=port)
+    settings = settings_of(database=database, namespace=namespace, host=host, port=port, processes=processes)
     if "web" in chosen:
         require_token(settings)
     workflows = _workflows(modules or [], chosen)

@@ -76,7 +76,7 @@ class BlockingClient:
         search: str | None = None,
         limit: int = 50,
     ) -> builtins.list[RunStatus]:
-        """Instances, newest first; `search` is a part of the id."""
+        """Instances, newest first; `search` is how the id begins, for the newest 10,000 any part of it."""
         return self._loop.wait(
             self._client.list(status=status, definition=definition, search=search, limit=limit)
         )

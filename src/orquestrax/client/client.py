@@ -151,7 +151,7 @@ class Client:
         search: str | None = None,
         limit: int = 50,
     ) -> list[RunStatus]:
-        """Instances, newest first; `search` is a part of the id."""
+        """Instances, newest first; `search` is how the id begins, for the newest 10,000 any part of it."""
         statuses = [status] if isinstance(status, str) else status
         views = await self.store.list(statuses=statuses, definition=definition, search=search, limit=limit)
         return [RunStatus.of(view) for view in views]

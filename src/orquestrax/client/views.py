@@ -33,7 +33,7 @@ def decoded(payload: str | None) -> Any:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunStatus:
-    """An instance as it stood at one moment: what `orquestrax show --json` prints."""
+    """An instance as it stood at one moment: what `orquestrax show --json` prints and the REST API answers."""
 
     id: str
     definition: str

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 from uuid import UUID
 
@@ -41,10 +41,11 @@ class Claimer:
         capacity: int = 10_000,
         poll: float = 1.0,
         on_fenced: Callable[[], None],
+        on_read: Callable[[Mapping[UUID, History]], None] = lambda _histories: None,
     ) -> None:
         self._store, self._orchestrator, self._clock = store, orchestrator, clock
         self._definitions, self._capacity, self._poll = list(definitions), capacity, poll
-        self._on_fenced = on_fenced
+        self._on_fenced, self._on_read = on_fenced, on_read
         self._due, self._mail = asyncio.Event(), asyncio.Event()
         self._reconcile_at = 0.0
         self._stopping = False
@@ -158,6 +159,7 @@ class Claimer:
         self, rows: list[InstanceRow], histories: dict[UUID, History], adopted: asyncio.Future[None]
     ) -> None:
         try:
+            self._on_read(histories)
             for row in rows:
                 self._orchestrator.adopt(row, histories[row.key])
         finally:

@@ -48,6 +48,7 @@ class Dispatcher:
         self._waiting: dict[Executor, OrderedDict[BodyKey, Job]] = {
             "async": OrderedDict(),
             "thread": OrderedDict(),
+            "process": OrderedDict(),
         }
         self._kept: dict[BodyKey, tuple[Job, Outcome]] = {}
         self._closed = False

@@ -41,7 +41,7 @@ def own_files(error: BaseException | None = None) -> dict[str, int]:
         found |= {frame.filename for frame in traceback.extract_tb(error.__traceback__)}
         found.add(getattr(error, "filename", None))
         error = error.__cause__
-    paths = [Path(file).resolve() for file in found if isinstance(file, str) and _is_users(file)]
+    paths = [Path(file).resolve() for file in found if isinstance(file, str) and is_users(file)]
     return {str(path): path.stat().st_mtime_ns for path in paths if path.is_file()}
 
 
@@ -161,11 +161,12 @@ def _not_importable(name: str, error: BaseException) -> DefinitionError:
 
 def _innermost(error: BaseException, name: str) -> str:
     """The last frame of users' own code: neither of Python, nor of a library, nor of OrquestraX."""
-    frames = [f for f in traceback.extract_tb(error.__traceback__) if _is_users(f.filename)]
+    frames = [f for f in traceback.extract_tb(error.__traceback__) if is_users(f.filename)]
     return place(frames[-1].filename, frames[-1].lineno or 0) if frames else name
 
 
-def _is_users(file: str) -> bool:
+def is_users(file: str) -> bool:
+    """Whether a file is users' own: neither of Python, nor of an installed library, nor of this package."""
     if file.startswith(("<", _PACKAGE)) or f"{os.sep}site-packages{os.sep}" in file:
         return False
     return not file.startswith(_STDLIB)

@@ -3,7 +3,7 @@
 A step has four faces, the same for `async def` and `def`:
 
     await charge(order)             in a workflow: asks for the step, durably; elsewhere: runs the function
-    charge.call(order)              the same, blocking: for scripts and frameworks without an event loop
+    charge.call(order)              the same, blocking: for plain `def` workflows, scripts and frameworks
     charge.fn(order)                the undecorated function, for unit tests
     charge.options(timeout=5)       the same step with other options
 """
@@ -18,7 +18,7 @@ from collections.abc import Callable, Coroutine, Mapping
 from typing import Any, Generic, ParamSpec, Self, TypeVar, overload
 
 from orquestrax.base import failures
-from orquestrax.base.errors import ForbiddenInWorkflow
+from orquestrax.base.errors import DefinitionError, ForbiddenInWorkflow
 from orquestrax.define.call import Call
 from orquestrax.define.checks import check_function, check_name, place, where_of
 from orquestrax.define.outside import run_blocking
@@ -27,7 +27,8 @@ from orquestrax.define.record import record
 from orquestrax.define.resource import Resource, positional_of, uses_of
 from orquestrax.define.signatures import Signature
 from orquestrax.define.step_options import Options, options_of
-from orquestrax.model.options import Executor, Retry, Seconds
+from orquestrax.model.options import Executor, Retry, Seconds, StepOptions
+from orquestrax.replay.bridge import running_plain
 from orquestrax.replay.context import current
 
 P = ParamSpec("P")
@@ -68,6 +69,7 @@ class Step(Generic[P, R]):
         self.uses = uses_of(fn)
         self.positional = positional_of(fn)
         self.options = options_of(values, is_async=self.is_async, at=at, make=self._with)
+        _check_place(fn, self.options, at)
         self.signature = Signature(fn, where=f"step {self.name!r} ({at})")
         self.decode_result: Callable[[bytes | str], R] = self.signature.result.decode
         functools.update_wrapper(self, fn)
@@ -80,16 +82,24 @@ class Step(Generic[P, R]):
         return Call(self, args, kwargs, file, line)  # pyright: ignore[reportArgumentType] - it binds `fn`
 
     def call(self, *args: P.args, **kwargs: P.kwargs) -> R:
-        """Run the function, once, and wait for it.
+        """Ask for the step and wait for it, in a plain `def` workflow; elsewhere run the function, once.
 
         Errors: ForbiddenInWorkflow in an `async def` workflow, BlockingCall where an event loop runs in this
         thread, and whatever the function raises.
         """
-        if current() is not None:
+        result: R
+        if current() is None:
+            result = run_blocking(self, args, kwargs)  # pyright: ignore[reportArgumentType] - it binds `fn`
+            return result
+        plain = running_plain()
+        if plain is None:
             raise ForbiddenInWorkflow(
-                f"{self.name}.call(…) blocks: in an `async def` workflow write `await {self.name}(…)`"
+                f"{self.name}.call(…) blocks: in an `async def` workflow write `await {self.name}(…)`, "
+                "and call a plain def that uses it as `await ox.to_greenlet(function, …)`"
             )
-        result: R = run_blocking(self, args, kwargs)  # pyright: ignore[reportArgumentType] - it binds `fn`
+        frame = sys._getframe(1)  # noqa: SLF001 - as in __call__
+        file, line = frame.f_code.co_filename, frame.f_lineno
+        result = plain.wait(Call(self, args, kwargs, file, line))  # pyright: ignore[reportArgumentType]
         return result
 
     def rebuild_error(self, raw: bytes | str) -> BaseException:
@@ -100,6 +110,7 @@ class Step(Generic[P, R]):
         other = copy.copy(self)
         at = place(self.file, self.line)
         other.options = options_of(values, is_async=self.is_async, at=at, make=self._with)
+        _check_place(self.fn, other.options, at)
         return other
 
     def __repr__(self) -> str:
@@ -146,8 +157,12 @@ def step(
     timeout: Seconds | None = None,
     total_timeout: Seconds | None = None,
     queue_timeout: Seconds | None = None,
+    heartbeat_timeout: Seconds | None = None,
     executor: Executor | None = None,
+    memory: int | str | None = None,
     raises: tuple[type[BaseException], ...] = (),
+    at_most_once: bool = False,
+    transactional: bool = False,
 ) -> StepDecorator: ...
 def step(
     fn: Callable[..., Any] | None = None,
@@ -159,8 +174,12 @@ def step(
     timeout: Seconds | None = None,
     total_timeout: Seconds | None = None,
     queue_timeout: Seconds | None = None,
+    heartbeat_timeout: Seconds | None = None,
     executor: Executor | None = None,
+    memory: int | str | None = None,
     raises: tuple[type[BaseException], ...] = (),
+    at_most_once: bool = False,
+    transactional: bool = False,
 ) -> Any:
     """Declare a step: a function whose result is kept, so that it runs once for a workflow.
 
@@ -169,14 +188,20 @@ def step(
 
     All durations are seconds or a timedelta; None is no limit.
 
-    name           by default the function's qualified name; holds no module, so code may move
-    queue          nodes that serve this queue may run it
-    retry          how often a failed attempt is repeated; by default never
-    timeout        limit for one attempt
-    total_timeout  limit for all attempts and the waits between them
-    queue_timeout  limit for the time until the first attempt starts
-    executor       "async" (the event loop) or "thread"; follows from `async def` or `def`
-    raises         exceptions that reach the workflow as themselves, rebuilt from their arguments
+    name               by default the function's qualified name; holds no module, so code may move
+    queue              nodes that serve this queue may run it
+    retry              how often a failed attempt is repeated; by default never
+    timeout            limit for one attempt
+    total_timeout      limit for all attempts and the waits between them
+    queue_timeout      limit for the time until the first attempt starts
+    heartbeat_timeout  limit for the time between two calls of `ox.heartbeat` or `ox.progress` in an attempt
+    executor           "async" (the event loop) for an `async def`; for a `def` "thread", or "process": a child
+                       process, killed when a limit has passed or nobody waits for the step any more
+    memory             what that process may allocate: bytes, or text such as "512MB" (on Linux)
+    raises             exceptions that reach the workflow as themselves, rebuilt from their arguments
+    at_most_once       begun once and never again after its node was lost: the workflow then gets StepInterrupted
+    transactional      what it does over the connection that `ox.transaction()` hands it is committed together
+                       with its result: exactly once
 
     Errors: DefinitionError names file, line and the option that is wrong.
     """
@@ -186,8 +211,21 @@ def step(
         "timeout": timeout,
         "total_timeout": total_timeout,
         "queue_timeout": queue_timeout,
+        "heartbeat_timeout": heartbeat_timeout,
         "executor": executor,
+        "memory": memory,
         "raises": raises,
+        "at_most_once": at_most_once,
+        "transactional": transactional,
     }
     decorator = StepDecorator(name, values)
     return decorator if fn is None else decorator(fn)
+
+
+def _check_place(fn: Callable[..., Any], options: StepOptions, at: str) -> None:
+    """A child process finds a step by importing its module."""
+    if options.executor == "process" and "<locals>" in fn.__qualname__:
+        raise DefinitionError(
+            f"{at}: executor='process': {fn.__name__} is made inside of a function, where a child process does not "
+            "find it: define it at the top level of its module"
+        )

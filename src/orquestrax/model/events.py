@@ -25,6 +25,10 @@ TIMER_FIRED: Final = "timer_fired"
 SIGNAL: Final = "signal_received"
 CANCEL: Final = "cancel_requested"
 
+ATTEMPT_FAILED: Final = "attempt_failed"
+ATTEMPT_STARTED: Final = "attempt_started"
+TIMED_OUT: Final = "timed_out"
+
 STEP_STARTED: Final = "step_started"
 STEP_RETRYING: Final = "step_retrying"
 STEP_CANCELLED: Final = "step_cancelled"
@@ -35,7 +39,9 @@ FAILED: Final = "failed"
 CANCELLED: Final = "cancelled"
 TERMINATED: Final = "terminated"
 
-DRIVING: Final = frozenset({STEP_COMPLETED, STEP_FAILED, TIMER_FIRED, SIGNAL, CANCEL})
+DRIVING: Final = frozenset(
+    {STEP_COMPLETED, STEP_FAILED, TIMER_FIRED, SIGNAL, CANCEL, ATTEMPT_FAILED, ATTEMPT_STARTED, TIMED_OUT}
+)
 TERMINAL: Final = frozenset({COMPLETED, FAILED, CANCELLED, TERMINATED})
 
 
@@ -111,6 +117,35 @@ class MessageReceived(msgspec.Struct, frozen=True, gc=False, omit_defaults=True)
     payload: MaybeRaw = None
 
 
+class AttemptFailed(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
+    """attempt_failed: the code failed, and is run again from its input at `due`: a new epoch of the history.
+
+    Nothing before it is replayed any more, but for the signals that nobody had taken: `kept` are their places in the
+    inbox. Commands are numbered on from this event's `issued`.
+    """
+
+    attempt: int
+    node: str
+    due: int
+    error: msgspec.Raw
+    kept: list[int] = []
+
+
+class AttemptStarted(msgspec.Struct, frozen=True, gc=False):
+    """attempt_started: the code begins anew, at the time of this event."""
+
+    attempt: int
+    node: str
+
+
+class TimedOut(msgspec.Struct, frozen=True, gc=False):
+    """timed_out: the whole run is over its time limit of `seconds`; the code may clean up until `until`."""
+
+    seconds: float
+    until: int
+    node: str
+
+
 class Unhandled(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     """A message that no code took before the end."""
 
@@ -121,13 +156,17 @@ class Unhandled(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
 
 
 class Ended(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
-    """The terminal events: result, error or reason, and the messages that nobody took."""
+    """The terminal events: result, error or reason, and the messages that nobody took.
+
+    `unrun` if it was not the code that came to this end, so that replay does not either.
+    """
 
     node: str
     result: MaybeRaw = None
     error: MaybeRaw = None
     reason: str = ""
     unhandled: list[Unhandled] = []
+    unrun: bool = False
 
 
 class TakenOver(msgspec.Struct, frozen=True, gc=False):
@@ -157,6 +196,9 @@ _SHAPES: Final[dict[str, type[Any]]] = {
     SIGNAL: MessageReceived,
     CANCEL: MessageReceived,
     TAKEN_OVER: TakenOver,
+    ATTEMPT_FAILED: AttemptFailed,
+    ATTEMPT_STARTED: AttemptStarted,
+    TIMED_OUT: TimedOut,
     **dict.fromkeys(TERMINAL, Ended),
 }
 _DECODERS: Final = {name: msgspec.json.Decoder(shape) for name, shape in _SHAPES.items()}

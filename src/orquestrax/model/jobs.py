@@ -52,3 +52,15 @@ class Errored(msgspec.Struct, frozen=True):
 
 
 Outcome = Succeeded | Errored
+
+
+class Said(msgspec.Struct, frozen=True, kw_only=True):
+    """What a body has said by now. `details` is JSON, None if it gave none; so are `done` and `total`."""
+
+    instance: UUID
+    command: int
+    attempt: int
+    done: float | None
+    total: float | None
+    note: str
+    details: str | None

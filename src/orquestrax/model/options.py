@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Literal
+from typing import Any, Literal
+
+from orquestrax.base.errors import DefinitionError
 
 Seconds = float | timedelta
-Executor = Literal["async", "thread"]
+Executor = Literal["async", "thread", "process"]
 
 
 def seconds(value: Seconds) -> float:
@@ -17,7 +19,7 @@ def seconds(value: Seconds) -> float:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Retry:
-    """How often and when a failed step is tried again.
+    """How often and when a failed step, or a failed run of a workflow, is tried again.
 
     attempts     how many in all, the first one included (at least 1)
     initial      delay before the second attempt, in seconds
@@ -26,6 +28,8 @@ class Retry:
     jitter       each delay is stretched or shrunk at random by up to this share (0 to 1)
     max_elapsed  no attempt begins later than this many seconds after the first one began
     never        exceptions that are final at once
+
+    Errors: DefinitionError names the option that is wrong.
     """
 
     attempts: int = 3
@@ -37,14 +41,41 @@ class Retry:
     never: tuple[type[BaseException], ...] = ()
 
     def __post_init__(self) -> None:
-        if self.attempts < 1:
-            raise ValueError(f"Retry(attempts={self.attempts}): there is at least one attempt")
-        if seconds(self.initial) < 0 or seconds(self.max_delay) < 0:
-            raise ValueError("Retry(initial=…, max_delay=…): delays are not negative")
-        if self.backoff < 1:
-            raise ValueError(f"Retry(backoff={self.backoff}): the factor is at least 1")
-        if not 0 <= self.jitter <= 1:
-            raise ValueError(f"Retry(jitter={self.jitter}): a share from 0 to 1")
+        _require("attempts", self.attempts, _is_count(self.attempts), "a whole number, at least 1")
+        for name in ("initial", "max_delay"):
+            value = getattr(self, name)
+            _require(name, value, _is_delay(value), "seconds or a timedelta, not negative")
+        _require(
+            "max_elapsed",
+            self.max_elapsed,
+            self.max_elapsed is None or _is_delay(self.max_elapsed),
+            "seconds or a timedelta, not negative, or None for no limit",
+        )
+        _require("backoff", self.backoff, _is_number(self.backoff) and self.backoff >= 1, "at least 1")
+        _require("jitter", self.jitter, _is_number(self.jitter) and 0 <= self.jitter <= 1, "a share, 0 to 1")
+        _require("never", self.never, _are_errors(self.never), "exception classes, in a tuple")
+
+
+def _require(name: str, value: object, fits: bool, wanted: str) -> None:
+    if not fits:
+        raise DefinitionError(f"Retry({name}={value!r}): {name} is {wanted}")
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _is_count(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value >= 1
+
+
+def _is_delay(value: Any) -> bool:
+    return (_is_number(value) or isinstance(value, timedelta)) and seconds(value) >= 0
+
+
+def _are_errors(value: object) -> bool:
+    kinds = value if isinstance(value, tuple) else (value,)
+    return all(isinstance(kind, type) and issubclass(kind, BaseException) for kind in kinds)
 
 
 ONCE = Retry(attempts=1)
@@ -54,10 +85,14 @@ ONCE = Retry(attempts=1)
 class StepOptions:
     """Everything about a step that is not its code. Times in seconds, None means no limit.
 
-    timeout        one attempt, from its start
-    total_timeout  all attempts with the waits between them, from when the step was asked for
-    queue_timeout  from when the step was asked for until its first attempt starts
-    raises         exceptions that reach the workflow as themselves
+    timeout            one attempt, from its start
+    total_timeout      all attempts with the waits between them, from when the step was asked for
+    queue_timeout      from when the step was asked for until its first attempt starts
+    heartbeat_timeout  from one heartbeat of an attempt, or its start, to the next
+    memory             bytes that the process of an attempt may allocate
+    raises             exceptions that reach the workflow as themselves
+    at_most_once       begun once, and never again after its node was lost
+    transactional      its effects in the engine's database are committed together with its result
     """
 
     queue: str = "default"
@@ -65,12 +100,22 @@ class StepOptions:
     timeout: float | None = None
     total_timeout: float | None = None
     queue_timeout: float | None = None
+    heartbeat_timeout: float | None = None
     executor: Executor = "async"
+    memory: int | None = None
     raises: tuple[type[BaseException], ...] = ()
+    at_most_once: bool = False
+    transactional: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WorkflowOptions:
-    """Everything about a workflow that is not its code."""
+    """Everything about a workflow that is not its code.
+
+    timeout  seconds from its start, in which all attempts must have ended, None means no limit
+    retry    how often a failed run is run again from its input
+    """
 
     version: str = ""
+    timeout: float | None = None
+    retry: Retry = ONCE

@@ -53,11 +53,15 @@ class Message(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class History(msgspec.Struct, kw_only=True):
-    """Everything that is known of an instance beside its row, read in one statement."""
+    """Everything that is known of an instance beside its row, read in one statement.
+
+    `heartbeats` has, by command, the steps that said how far they are, with the JSON of their last details.
+    """
 
     events: list[Event] = []
     messages: list[Message] = []
     queued: set[int] = msgspec.field(default_factory=set)
+    heartbeats: dict[int, str | None] = msgspec.field(default_factory=dict)
 
 
 class RowChange(msgspec.Struct, kw_only=True):

@@ -11,7 +11,7 @@ import asyncio
 import logging
 import os
 from collections import OrderedDict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 from uuid import UUID
 
@@ -28,11 +28,14 @@ from orquestrax.core.store.database import Database
 from orquestrax.core.store.fence import Fence
 from orquestrax.core.store.hints import Hints
 from orquestrax.core.store.nodeverbs import NodeStore, declare_dead, register_node
+from orquestrax.core.store.progress import ProgressStore
+from orquestrax.define.catalogue import collect
 from orquestrax.define.resources import Resources
 from orquestrax.define.workflow import Workflow
-from orquestrax.model.rows import NewInstance, Verdict
+from orquestrax.model.jobs import Said
+from orquestrax.model.options import Executor
+from orquestrax.model.rows import History, NewInstance, Verdict
 from orquestrax.worker.runner import StepRunner
-from orquestrax.worker.slots import DEFAULT_SLOTS
 
 log = logging.getLogger(__name__)
 RECENT: Final = 1_000  # endings kept for who asks a moment later
@@ -58,6 +61,7 @@ class Incarnation:
         hints: Hints,
         machine: Machine,
         workflows: Mapping[str, Workflow[Any, Any]],
+        slots: Mapping[Executor, int],
         roles: tuple[str, ...],
         release: str,
         options: EngineOptions,
@@ -73,23 +77,29 @@ class Incarnation:
             roles=list(roles),
             queues=["*"],
             definitions=sorted(workflows),
-            slots=msgspec.json.encode(dict(DEFAULT_SLOTS)).decode(),
+            slots=msgspec.json.encode(dict(slots)).decode(),
             release=release,
         )
         machine.hold(fence_number)
         space = await database.lock_space()
         self = cls(Fence(space, fence_number), f"{machine.host}-{fence_number}", database, hints, machine)
-        self._build(workflows, options)
+        self._build(workflows, slots, options)
         self.clock.observe(now)
         await self._bury_siblings(space)
         await self._start(workflows)
         return self
 
-    def _build(self, workflows: Mapping[str, Workflow[Any, Any]], options: EngineOptions) -> None:
+    def _build(
+        self,
+        workflows: Mapping[str, Workflow[Any, Any]],
+        slots: Mapping[Executor, int],
+        options: EngineOptions,
+    ) -> None:
         database, clock = self._database, DatabaseClock()
         self.clock = clock
         self.store = NodeStore(database, self.fence)
         self.journal = Journal(database.address, self.fence, lanes=options.lanes, on_fenced=self.fenced.set)
+        self.progress = ProgressStore(database)
         self.resources = Resources()
         self.runner = StepRunner(
             node=self.name,
@@ -98,6 +108,9 @@ class Incarnation:
             on_end=lambda job, outcome: self.orchestrator.dispatcher.ended(job, outcome),
             on_long=lambda job, started_at: self.orchestrator.long_step(job, started_at),
             on_free=lambda executor: self.orchestrator.dispatcher.freed(executor),
+            slots=slots,
+            write_progress=self._write_progress,
+            delete_progress=lambda steps: self.progress.delete(self.fence.number, steps),
         )
         self.orchestrator = Orchestrator(
             node=self.name,
@@ -119,6 +132,7 @@ class Incarnation:
             capacity=options.capacity,
             poll=options.poll,
             on_fenced=self.fenced.set,
+            on_read=self._read,
         )
         self.heartbeat = Heartbeat(
             database.address,
@@ -130,6 +144,7 @@ class Incarnation:
 
     async def _start(self, workflows: Mapping[str, Workflow[Any, Any]]) -> None:
         await self.journal.start()
+        await self.progress.sweep()
         await self.store.wake_blocked([(name, workflow.digest) for name, workflow in workflows.items()])
         self._unlisten = [
             self._hints.listen("work", lambda _payload: self.claimer.look_for_work()),
@@ -137,6 +152,7 @@ class Incarnation:
         ]
         self.heartbeat.start()
         self.claimer.start()
+        self.runner.warm(collect(workflows=workflows.values()).steps.values())
 
     async def _bury_siblings(self, space: int) -> None:
         """Declare dead what died on this machine: its instances need not wait for a lease to run out."""
@@ -171,6 +187,23 @@ class Incarnation:
         self._waiters.setdefault(key, []).append(waiter)
         return await waiter
 
+<<<<<<< HEAD
+=======
+    def _read(self, histories: Mapping[UUID, History]) -> None:
+        """Of instances that this node takes over: their steps go on where their last heartbeats were."""
+        for key, history in histories.items():
+            if history.heartbeats:
+                self.runner.reports.remember(key, history.heartbeats)
+
+    async def _write_progress(self, batch: Sequence[Said]) -> None:
+        await self.progress.write(self.fence.number, batch)
+        for said in batch:
+            self._hints.view(said.instance)
+
+    def _changed(self, key: UUID) -> None:
+        self._hints.view(key)
+
+>>>>>>> main
     def _left(self, key: UUID, ending: tuple[str, bytes | None, bytes | None] | None) -> None:
         told = None if ending is None else Ending(*ending)
         waiters = self._waiters.pop(key, ())
@@ -213,8 +246,7 @@ class Incarnation:
         self.heartbeat.abandon()
         self._drop()
         self.store.close()
-        for key in list(self.runner.running):
-            self.runner.cancel(key)
+        self.runner.abandon()
 
     def _drop(self) -> None:
         for unlisten in self._unlisten:

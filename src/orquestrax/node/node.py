@@ -23,9 +23,11 @@ from orquestrax.core.store.migrate import migrate, require_schema
 from orquestrax.define.catalogue import collect
 from orquestrax.define.workflow import Workflow
 from orquestrax.model.rows import NewInstance, Verdict
+from orquestrax.node import linting
 from orquestrax.node.incarnation import EngineOptions, Incarnation
 from orquestrax.node.registration import describe
 from orquestrax.settings import Settings, load_settings
+from orquestrax.worker.slots import DEFAULT_SLOTS
 
 log = logging.getLogger(__name__)
 RETRY: Final = 0.5  # seconds between attempts to come back
@@ -99,6 +101,7 @@ class Node:
         if "engine" in self.roles:
             self.incarnation = await self._begin()
             self._keeper = asyncio.create_task(self._keep_alive(), name="node keeper")
+            self._linting = asyncio.create_task(asyncio.to_thread(linting.report, self.workflows.values()))
         return self.client
 
     async def stop(self, *, grace: float = 10.0) -> None:
@@ -132,6 +135,7 @@ class Node:
             hints=self.hints,
             machine=this_machine(self.settings.home, await self.database.identity()),
             workflows=self.workflows,
+            slots={**DEFAULT_SLOTS, "process": self.settings.processes or DEFAULT_SLOTS["process"]},
             roles=self.roles,
             release=RELEASE,
             options=self.options,

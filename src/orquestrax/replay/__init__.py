@@ -4,6 +4,7 @@
     turns       what goes in and comes out beside events and commands: Identity, Turn, Wait
     driving     what each event that drives code does
     machine     numbers the commands and keeps the open ones
+    attempts    what concerns the whole run: the next attempt after a failure, and its time limit
     mismatch    compares events with the commands; the two sides of a difference, in words
     mailbox     signals that wait for a receiver
     loop        the event loop: a ready queue, and time that only events move

@@ -35,13 +35,17 @@ _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 @dataclass(frozen=True, slots=True)
 class WorkflowInfo:
-    """Which instance is running: its id and generated key, definition and version, and when it started."""
+    """Which instance is running: its id and generated key, definition and version, and when it started.
+
+    `attempt` counts the runs of its code from 1: see `@workflow(retry=…)`.
+    """
 
     id: str
     key: UUID
     definition: str
     version: str
     started_at: datetime
+    attempt: int
 
 
 def current() -> Replay | None:
@@ -68,13 +72,15 @@ def now() -> datetime:
 
 def info() -> WorkflowInfo:
     """Which instance this is."""
-    identity = _required("info()").identity
+    replay = _required("info()")
+    identity = replay.identity
     return WorkflowInfo(
         id=identity.id,
         key=identity.key,
         definition=identity.definition,
         version=identity.version,
         started_at=_datetime(identity.started_at),
+        attempt=replay.attempt,
     )
 
 

@@ -75,6 +75,8 @@ def _cancel(loop: Loop, event: Event, data: events.MessageReceived) -> None:
     _deliver(loop, event, data)
     if loop.main is not None:
         loop.main.cancel()
+    else:  # between two attempts
+        loop.owner.cancelled_between()
     loop.run()
 
 

@@ -10,15 +10,19 @@ import asyncio
 from collections.abc import AsyncGenerator, Callable
 from typing import Any
 
+from orquestrax.base.errors import WorkflowTimedOut
 from orquestrax.model.commands import Finish
 from orquestrax.replay.loop import Loop, half_used
 from orquestrax.replay.tasks import Task
 
 
 class Ending:
-    """How a workflow ends: `finish` is the command, once there is one."""
+    """How a workflow ends: `finish` is the command, once there is one, `error` what it failed with.
 
-    __slots__ = ("_encode_error", "_encode_result", "_loop", "finish")
+    `late` is set when the whole run is over its time limit: a cancellation that comes through is that failure.
+    """
+
+    __slots__ = ("_encode_error", "_encode_result", "_loop", "error", "finish", "late")
 
     def __init__(
         self,
@@ -30,6 +34,8 @@ class Ending:
         self._encode_result = encode_result
         self._encode_error = encode_error
         self.finish: Finish | None = None
+        self.error: BaseException | None = None
+        self.late: WorkflowTimedOut | None = None
 
     def main_done(self, _main: asyncio.Future[Any]) -> None:
         """The main task is done; what is ready in this round still runs."""
@@ -63,26 +69,35 @@ class Ending:
     def _encode_outcome(self) -> None:
         main = self._loop.main
         assert main is not None
-        if main.cancelled():
-            self.end("cancelled", self._encode_error, asyncio.CancelledError())
+        if main.cancelled() and self.late is not None:
+            self.failed(self.late)
+        elif main.cancelled():
+            self.cancelled()
         elif (error := main.exception()) is not None:
-            self.end("failed", self._encode_error, error)
+            self.failed(error)
         else:
             self.end("completed", self._encode_result, main.result())
 
     def failed(self, error: BaseException) -> None:
-        """The main task could not even be made."""
+        """The main task failed, or could not even be made."""
+        self.error = error
         self.end("failed", self._encode_error, error)
+
+    def cancelled(self) -> None:
+        """A cancellation came when no main task ran."""
+        self.end("cancelled", self._encode_error, asyncio.CancelledError())
 
     def end(self, status: str, encode: Callable[[Any], bytes], outcome: Any) -> None:
         """Ask for the end; a result that cannot be encoded is a failure. Nothing runs any more."""
         try:
             payload = encode(outcome)
         except Exception as error:  # noqa: BLE001 - the user's types decide what is raised
+            self.error = error
             status, payload = "failed", self._encode_error(error)
         loop = self._loop
         self.finish = loop.machine.ask_end(status, payload, loop.now)
         loop.ready.clear()
+        loop.due.clear()
         loop.forget_tasks()
 
 

@@ -20,6 +20,7 @@ from typing import Any, Final
 from orquestrax.base.errors import InvalidInput
 from orquestrax.replay.machine import Machine
 from orquestrax.replay.making import Maker
+from orquestrax.replay.plain import Plain
 from orquestrax.replay.sites import Site, caller, waiting
 from orquestrax.replay.tasks import Handle, TimerHandle
 
@@ -33,8 +34,14 @@ class Loop(Maker):
     """The loop of the instance `owner`. `now` and `started_at` are microseconds since the epoch.
 
     main        the main task
+    due         timers whose time had come when they were set: behind what is ready when the round ends
     keeper      the task that waits for the others at the end
     on_halt     called once, after the round of callbacks in which it was set
+<<<<<<< HEAD
+=======
+    generators  the asynchronous generators that have begun
+    plain       the plain `def` code that is running now, see `plain`
+>>>>>>> main
     """
 
     def __init__(self, name: str, started_at: int, machine: Machine, owner: Any) -> None:
@@ -43,7 +50,13 @@ class Loop(Maker):
         self.started_at = self.now = started_at
         self.context = Context()
         self.ready: deque[Any] = deque()  # handles
+<<<<<<< HEAD
+=======
+        self.due: list[asyncio.TimerHandle] = []
+        self.generators: list[AsyncGenerator[Any, Any]] = []
+>>>>>>> main
         self.on_halt: Callable[[], None] | None = None
+        self.plain: Plain | None = None
 
     # -- time --
 
@@ -77,7 +90,7 @@ class Loop(Maker):
             if due > self.now:
                 self.machine.ask_timer(due, caller(_RUN), self.now, handle)
             else:
-                self.ready.append(handle)
+                self.due.append(handle)
         return handle
 
     # -- running --
@@ -107,7 +120,10 @@ class Loop(Maker):
 
     def _run_ready(self) -> None:
         ready = self.ready
-        while ready:
+        while ready or self.due:
+            if self.due:
+                ready += sorted(self.due, key=asyncio.TimerHandle.when)
+                self.due = []
             for _ in range(len(ready)):
                 handle = ready.popleft()
                 if handle._cancelled:  # noqa: SLF001 - fields instead of calls: this is the hottest line

@@ -18,7 +18,9 @@ class Machine:
     """The commands of one instance.
 
     issued, trail   how many have been asked for, and the rolling CRC-32 over their labels
-    labels          "<kind> <name>" of each, by number - 1: events are compared with them for ever
+    base            how many of them were asked for before this epoch (an earlier attempt of the run)
+    base_trail      the CRC-32 over those
+    labels          "<kind> <name>" of the others, by number - base - 1: events are compared with them for ever
     open            those that are neither resolved nor abandoned, by number
     targets         what to wake: the future or handle of each open command
     before          what `issued` was when the latest event was applied: the commands since are its doing
@@ -28,6 +30,8 @@ class Machine:
         "_abandoned",
         "_asked",
         "_handed_out",
+        "base",
+        "base_trail",
         "before",
         "issued",
         "labels",
@@ -37,15 +41,16 @@ class Machine:
         "trail",
     )
 
-    def __init__(self) -> None:
-        self.issued = self.before = self.trail = 0
+    def __init__(self, base: int = 0, base_trail: int = 0) -> None:
+        self.issued = self.before = self.base = base
+        self.trail = self.base_trail = base_trail
         self.labels: list[str] = []
         self.open: dict[int, Command] = {}
         self.targets: dict[int, Any] = {}
         self.mailbox = Mailbox()
         self._asked: list[Command] = []
         self._abandoned: list[Command] = []
-        self._handed_out = 0
+        self._handed_out = base
 
     def _number(self, kind: str, name: str) -> int:
         label, line = _label(kind, name)
@@ -53,6 +58,10 @@ class Machine:
         self.labels.append(label)
         self.issued += 1
         return self.issued
+
+    def label(self, number: int) -> str | None:
+        """What the command of that number was; None if this epoch has not asked for it."""
+        return self.labels[number - self.base - 1] if self.base < number <= self.issued else None
 
     def _keep(self, command: Command, number: int, target: Any) -> None:
         self.open[number] = command
@@ -138,6 +147,6 @@ def _number_of(command: Command) -> int:
     return command.number
 
 
-def trail_of(labels: list[str]) -> int:
-    """What `Machine.trail` is after commands of these labels."""
-    return crc32("".join(f"{label}\n" for label in labels).encode())
+def trail_of(labels: list[str], base: int) -> int:
+    """What `Machine.trail` is after commands of these labels, `base` being what it was before them."""
+    return crc32("".join(f"{label}\n" for label in labels).encode(), base)

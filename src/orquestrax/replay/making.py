@@ -10,14 +10,15 @@ from __future__ import annotations
 import asyncio
 import sys
 from collections.abc import AsyncGenerator
+from contextvars import copy_context
 from typing import Any, Final
 
 from orquestrax.replay.forbidden import ForbiddingLoop, refuse
 from orquestrax.replay.machine import Machine
-from orquestrax.replay.tasks import CommandFuture, Future, Task
+from orquestrax.replay.tasks import IN_A_SET, CommandFuture, Future, Task
 
-_IN_A_SET: Final = sys.version_info < (3, 14)
 _FEW: Final = 64
+_EAGER: Final = getattr(asyncio, "eager_task_factory", None)
 
 
 class Maker(ForbiddingLoop):  # type: ignore[misc] # what `type` makes is Any
@@ -64,14 +65,20 @@ class Maker(ForbiddingLoop):  # type: ignore[misc] # what `type` makes is Any
         future.command = 0
         return future
 
-    def create_task(self, coro: Any, *, name: Any = None, context: Any = None, **options: Any) -> Any:
-        """A task of this loop, begun in the next round."""
-        if options.get("eager_start"):
-            coro.close()
-            refuse("an eager task", "leave eager_start out")
-        if self._factory is None:
+    def create_task(
+        self, coro: Any, *, name: Any = None, context: Any = None, eager_start: bool | None = None
+    ) -> Any:
+        """A task of this loop, begun in the next round, or at once with `eager_start`."""
+        if self._factory is None and not eager_start:
             return self.make_task(coro, name=name, context=context)
-        task = self._factory(self, coro, **({} if context is None else {"context": context}))
+        if eager_start and sys.version_info < (3, 12):
+            coro.close()
+            refuse("an eager task on Python 3.11", "leave eager_start out, or run it on Python 3.12 or newer")
+        if self._factory is None or self._factory is _EAGER:
+            eager = eager_start is not False
+            return self.make_task(coro, name=name, context=context, eager_start=eager)
+        options = {"context": context, "eager_start": eager_start}
+        task = self._factory(self, coro, **{key: each for key, each in options.items() if each is not None})
         if not isinstance(task, Task):
             task.cancel()
             refuse(
@@ -81,7 +88,15 @@ class Maker(ForbiddingLoop):  # type: ignore[misc] # what `type` makes is Any
             task.set_name(name)
         return task
 
-    def make_task(self, coro: Any, *, name: Any = None, context: Any = None, listed: bool = True) -> Task:
+    def make_task(
+        self,
+        coro: Any,
+        *,
+        name: Any = None,
+        context: Any = None,
+        eager_start: bool = False,
+        listed: bool = True,
+    ) -> Task:
         """What `create_task` does without a factory. A task that is not listed is the loop's own."""
         task = Task.__new__(Task)
         self._made += 1
@@ -89,16 +104,25 @@ class Maker(ForbiddingLoop):  # type: ignore[misc] # what `type` makes is Any
         if name is None:
             self._named += 1
             name = f"{self.name}:{self._named}"
-        task.__init__(coro, loop=self, name=name, context=context)  # type: ignore[misc]
-        if _IN_A_SET:
+        task.context = copy_context() if context is None else context
+        if eager_start and not self.closed:
+            self._hold(task)  # before the tasks that it makes
+            task.__init__(coro, loop=self, name=name, context=task.context, eager_start=True)  # type: ignore[misc]
+            listed = False
+        else:
+            task.__init__(coro, loop=self, name=name, context=task.context)  # type: ignore[misc]
+        if IN_A_SET:
             asyncio._unregister_task(task)  # noqa: SLF001
         if self.closed:
             coro.close()
         elif listed:
-            self._tasks.append(task)
-            if len(self._tasks) >= self._prune_at:
-                self.prune()
+            self._hold(task)
         return task
+
+    def _hold(self, task: Task) -> None:
+        self._tasks.append(task)
+        if len(self._tasks) >= self._prune_at:
+            self.prune()
 
     def prune(self) -> None:
         """Let go of the tasks that are done."""
@@ -129,6 +153,4 @@ class Maker(ForbiddingLoop):  # type: ignore[misc] # what `type` makes is Any
 
     def set_task_factory(self, factory: Any) -> None:
         """Let `factory(loop, coro, context=…)` make the tasks; it returns what `make_task` gives it."""
-        if factory is not None and factory is getattr(asyncio, "eager_task_factory", None):
-            refuse("an eager task", "leave the factory out")
         self._factory = factory

@@ -19,6 +19,14 @@ _STEP_EVENTS: Final = {
     events.STEP_RETRYING: "to be tried again",
     events.STEP_CANCELLED: "cancelled",
 }
+_TELLERS: Final[dict[str, Callable[[Any], str]]] = {
+    events.TIMER_FIRED: lambda data: f"a timer fired as command {data.command}",
+    events.SIGNAL: lambda data: f"signal {data.name!r} received",
+    events.CANCEL: lambda _data: "a cancel request",
+    events.ATTEMPT_FAILED: lambda data: f"attempt {data.attempt} failed",
+    events.ATTEMPT_STARTED: lambda data: f"attempt {data.attempt} started",
+    events.TIMED_OUT: lambda _data: "the time limit of the run",
+}
 _SHOWN: Final = 5  # of many commands in a message
 _TRIED: Final = 100  # of many commands that one may be too much of
 
@@ -30,7 +38,7 @@ def check(event: Event, data: Any, machine: Machine, waits_at: Callable[[], Site
         if named is None:
             return
         number, label = named
-        if 1 <= number <= machine.issued and machine.labels[number - 1] == label:
+        if machine.label(number) == label:
             return
     raise compare(event, data, machine, waits_at())
 
@@ -41,10 +49,10 @@ def compare(event: Event, data: Any, machine: Machine, main: Site) -> NonDetermi
     named = _command_of(event, data)
     if named is not None:
         number, label = named
-        if number > machine.issued or number < 1:
+        own = machine.label(number)
+        if own is None:
             asked = f"asked for only {machine.issued} commands"
             return _error(event, recorded, asked + _latest(machine), main)
-        own = machine.labels[number - 1]
         if own != label:
             asked = f"asked for {_in_words(own)} as command {number}"
             return _error(event, recorded, asked, _site(machine, number, main))
@@ -69,12 +77,14 @@ def _suspect(event: Event, machine: Machine) -> int | None:
     labels = machine.labels
     if event.issued > machine.issued:
         return None
-    if trail_of(labels[: event.issued]) == event.trail:
+    base, trail = machine.base, machine.base_trail
+    if trail_of(labels[: max(0, event.issued - base)], trail) == event.trail:
         return event.issued + 1
     fresh = range(machine.before + 1, machine.issued + 1)
     if event.issued == machine.issued - 1:
         for number in fresh[:_TRIED]:
-            if trail_of(labels[: number - 1] + labels[number:]) == event.trail:
+            at = number - base - 1
+            if trail_of(labels[:at] + labels[at + 1 :], trail) == event.trail:
                 return number
     return machine.before + 1
 
@@ -86,8 +96,13 @@ def ended(event: Event, finish: Finish) -> NonDeterminism:
 
 def not_ended(event: Event, machine: Machine, main: Site) -> NonDeterminism:
     """The history ends where the code does not."""
-    waits_for = _some([machine.labels[number - 1] for number in machine.open])
-    return _error(event, _recorded(event, None), f"still waits for {waits_for}", main)
+    waits_for = _some([str(machine.label(number)) for number in machine.open])
+    return _error(event, _recorded(event, events.decode(event)), f"still waits for {waits_for}", main)
+
+
+def still_running(event: Event) -> NonDeterminism:
+    """Another attempt begins where the one before has not failed."""
+    return _error(event, _recorded(event, events.decode(event)), "runs in the attempt before", NOWHERE)
 
 
 def after_end(event: Event) -> NonDeterminism:
@@ -113,15 +128,10 @@ def _command_of(event: Event, data: Any) -> tuple[int, str] | None:
 def _recorded(event: Event, data: Any) -> str:
     if event.type in _STEP_EVENTS:
         return f"step {data.step!r} {_STEP_EVENTS[event.type]} as command {data.command}"
-    if event.type == events.TIMER_FIRED:
-        return f"a timer fired as command {data.command}"
-    if event.type == events.SIGNAL:
-        return f"signal {data.name!r} received"
-    if event.type == events.CANCEL:
-        return "a cancel request"
     if event.type in events.TERMINAL:
         return f"the end as {event.type}"
-    return f"event {event.type!r}"
+    tell = _TELLERS.get(event.type)
+    return f"event {event.type!r}" if tell is None else tell(data)
 
 
 def _in_words(label: str) -> str:
@@ -138,7 +148,7 @@ def _in_words(label: str) -> str:
 
 def _latest(machine: Machine) -> str:
     """What the code asked for since the event before."""
-    fresh = machine.labels[machine.before :]
+    fresh = machine.labels[machine.before - machine.base :]
     return f", since the event before for {_some(fresh)}" if fresh else ", none since the event before"
 
 

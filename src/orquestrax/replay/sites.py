@@ -6,8 +6,11 @@ import asyncio
 import contextlib
 import os
 import sys
+from collections.abc import Iterator
 from types import CodeType, CoroutineType, FrameType
 from typing import Any, Final
+
+from orquestrax.replay.plain import DRIVE, behind
 
 _REPLAY: Final = os.path.dirname(__file__)  # noqa: PTH120 - compared with co_filename as text
 _OURS: Final = (
@@ -28,6 +31,8 @@ def caller(outermost: CodeType) -> Site:
         code = frame.f_code
         if code is outermost:
             return NOWHERE
+        if code is DRIVE:  # it awaits in place of plain code
+            return _nearest(behind(frame)[::-1])
         if not code.co_filename.startswith(_OURS):
             return code.co_filename, frame.f_lineno
         frame = frame.f_back
@@ -38,15 +43,27 @@ def waiting(coroutine: Any) -> Site:
     """Where a suspended coroutine waits: its deepest line in the file of the user's function."""
     home: str | None = None
     line: int | None = None
-    inner = coroutine
-    while isinstance(inner, CoroutineType):
-        frame = inner.cr_frame
-        if frame is None:
-            break
+    for frame in _frames(coroutine):
         file = frame.f_code.co_filename
         if home is None and not file.startswith(_OURS):
             home = file
         if file == home:
             line = frame.f_lineno
-        inner = inner.cr_await
     return home, line
+
+
+def _frames(coroutine: Any) -> Iterator[FrameType]:
+    """The frames of a suspended coroutine and of what it awaits, outermost first."""
+    inner = coroutine
+    while isinstance(inner, CoroutineType) and inner.cr_frame is not None:
+        yield inner.cr_frame
+        if inner.cr_code is DRIVE:
+            yield from behind(inner.cr_frame)
+        inner = inner.cr_await
+
+
+def _nearest(frames: list[FrameType]) -> Site:
+    for frame in frames:
+        if not frame.f_code.co_filename.startswith(_OURS):
+            return frame.f_code.co_filename, frame.f_lineno
+    return NOWHERE

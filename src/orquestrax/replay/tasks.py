@@ -7,8 +7,11 @@ returns and `TaskGroup` keeps, iterate in the same order in every process.
 from __future__ import annotations
 
 import asyncio
+import sys
 from contextvars import Context, copy_context
-from typing import Any
+from typing import Any, Final
+
+IN_A_SET: Final = sys.version_info < (3, 14)  # asyncio keeps all tasks of the process in one
 
 
 class Handle(asyncio.Handle):
@@ -88,8 +91,31 @@ class CommandFuture(Future):
 class Task(asyncio.Task[Any]):
     """A task of the loop."""
 
-    __slots__ = ("number",)
+    __slots__ = ("context", "number")
     number: int
+    context: Context
+    _must_cancel: bool  # its base has it
 
     def __hash__(self) -> int:
         return self.number
+
+    if sys.version_info < (3, 13):
+
+        def uncancel(self) -> int:
+            """Take a cancellation back; if none is left, none is delivered, as from Python 3.13 on."""
+            left = super().uncancel()
+            if left == 0 and self._must_cancel:
+                _forget_cancellation(self)
+            return left
+
+
+def _forget_cancellation(task: Task) -> None:
+    """Only its making clears a task's mark for the next step, so it is made again in place; its first step is not."""
+    callbacks = task._callbacks or []  # noqa: SLF001
+    loop: Any = task.get_loop()
+    coroutine: Any = task.get_coro()
+    asyncio.Task.__init__(task, coroutine, loop=loop, name=task.get_name(), context=task.context)
+    loop.ready.pop()
+    asyncio._unregister_task(task)  # noqa: SLF001
+    for callback, context in callbacks:
+        task.add_done_callback(callback, context=context)

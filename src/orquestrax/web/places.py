@@ -37,3 +37,12 @@ def own_target(request: Request, target: str) -> str:
     home = f"{prefix_of(request)}/"
     plain = target.isprintable() and "\\" not in target
     return target if plain and target.startswith(home) and not target.startswith("//") else home
+
+
+def takes_gzip(request: Request) -> bool:
+    """Whether an answer may be compressed."""
+    for part in request.headers.get("accept-encoding", "").lower().split(","):
+        name, _, quality = part.partition(";")
+        if name.strip() == "gzip":
+            return quality.replace(" ", "").rstrip("0.") != "q="
+    return False

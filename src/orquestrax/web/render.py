@@ -15,6 +15,7 @@ from orquestrax.base.release import RELEASE
 from orquestrax.web import security
 from orquestrax.web.assets import assets
 from orquestrax.web.context import context_of
+from orquestrax.web.places import prefix_of
 from orquestrax.web.views import clock
 from orquestrax.web.views.statuses import STATUSES, has_ended
 
@@ -76,7 +77,7 @@ def fragment(template: str, base: str, **values: Any) -> str:
 def page(request: Request, template: str, *, status: int = 200, **values: Any) -> HTMLResponse:
     """A whole page. `live`, if given, is the query of its stream."""
     shell: Mapping[str, Any] = {
-        "link": Links(base_of(request)),
+        "link": Links(prefix_of(request)),
         "theme": theme_of(request),
         "themes": THEMES,
         "csrf": security.csrf_token(request),
@@ -90,12 +91,6 @@ def page(request: Request, template: str, *, status: int = 200, **values: Any) -
     }
     html = environment().get_template(template).render({**shell, **values})
     return HTMLResponse(html, status, headers={"cache-control": "no-store"})
-
-
-def base_of(request: Request) -> str:
-    """The prefix under which this app is mounted."""
-    base: str = request.scope.get("root_path", "").rstrip("/")
-    return base
 
 
 def theme_of(request: Request) -> str:

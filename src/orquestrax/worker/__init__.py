@@ -8,7 +8,12 @@
     limits      the moments at which an attempt is cut, or must have begun
     retrying    whether and when a failed attempt is tried again (pure)
     longwatch   tells of bodies that have been running for a while
-    info        `step_info()`
+    info        `step_info()`, what a body knows of itself
+    progress    `progress()` and `heartbeat()`, what it tells; with pulse, the last of it
+    reports     brings that to the store, in batches
+    silence     cuts bodies that tell nothing for too long
+    foreign     exceptions that have stayed in another process
+    processes   child processes for plain functions, which can be killed
 
 What a body does never harms the node: whatever it raises is a failed attempt. A body that cannot be stopped
 (a thread, a coroutine that swallows its cancellation) is abandoned: its slot stays taken and visible until

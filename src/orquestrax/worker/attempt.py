@@ -10,11 +10,20 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Protocol
 
 from orquestrax.base.logs import Names
 from orquestrax.model.jobs import Job
 from orquestrax.worker.limits import Limit, end_limit
+from orquestrax.worker.pulse import Pulse, Told
 from orquestrax.worker.threads import Call
+
+
+class Listener(Protocol):
+    """Hears of attempts whose bodies say something; see `reports`."""
+
+    def call(self, attempt: Attempt, /) -> None:
+        """From any thread: this attempt has said something."""
 
 
 class Attempt:
@@ -25,12 +34,26 @@ class Attempt:
     task    the asyncio task that runs it, None before and after
     call    the call in a thread, for plain functions
     timer   the next thing to happen by time: the cut, then giving up
+    pulse   what its body said of itself, None if that is of no interest so far
     """
 
-    __slots__ = ("call", "cut", "job", "limit", "started_at", "task", "timer", "waited_for")
+    __slots__ = (
+        "call",
+        "cut",
+        "job",
+        "limit",
+        "pulse",
+        "reports",
+        "started_at",
+        "task",
+        "timer",
+        "waited_for",
+    )
 
-    def __init__(self, job: Job, started_at: int) -> None:
+    def __init__(self, job: Job, started_at: int, reports: Listener | None = None) -> None:
         self.job = job
+        self.reports = reports
+        self.pulse: Pulse | None = None
         self.started_at = started_at
         self.limit: Limit | None = end_limit(job, started_at)
         self.cut: Limit | None = None
@@ -50,8 +73,21 @@ class Attempt:
         """For log records: see `base.logs`."""
         return Names(self.job.instance_id, self.job.step.name, self.job.attempt)
 
+    def say(self, told: Told) -> None:
+        """Its body, in whichever thread, tells of itself."""
+        pulse = self.pulse
+        if pulse is None:
+            pulse = self.pulse = Pulse()
+        pulse.hear(told)
+        if not pulse.pending and self.reports is not None:
+            pulse.pending = True
+            self.reports.call(self)
+
     def disarm(self) -> None:
         """Nothing happens by time any more."""
+        if self.pulse is not None and self.pulse.timer is not None:
+            self.pulse.timer.cancel()
+            self.pulse.timer = None
         if self.timer is not None:
             self.timer.cancel()
             self.timer = None

@@ -4,6 +4,7 @@
 
     asked ──── queue_timeout ────▶│            the first attempt has begun by then
             started ── timeout ──▶│            this attempt has ended by then
+            heartbeat ── heartbeat_timeout ──▶│       the next heartbeat has come by then
     asked ──────────── total_timeout ────────▶│    everything has, waits included
 """
 
@@ -17,6 +18,7 @@ from orquestrax.model.jobs import Job
 _SENTENCES: Final = {
     "timeout": "step {step!r} ran longer than {limit} s (timeout={limit})",
     "total_timeout": "step {step!r} took longer than {limit} s in all (total_timeout={limit})",
+    "heartbeat_timeout": "step {step!r} has not called heartbeat for {limit} s (heartbeat_timeout={limit})",
     "queue_timeout": "step {step!r} waited longer than {limit} s to start (queue_timeout={limit})",
 }
 

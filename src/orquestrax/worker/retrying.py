@@ -6,15 +6,14 @@ another attempt is worth while. `never=` alone makes an exception final at once.
 
 from __future__ import annotations
 
+import asyncio
 import random
-from typing import Final
 
-from orquestrax.base.errors import RetryAfter
+from orquestrax.base.errors import MemoryLimitExceeded, ProcessCrashed, RetryAfter, StepTimedOut
+from orquestrax.model.backoff import delay_after
 from orquestrax.model.jobs import Job
-from orquestrax.model.options import Retry, seconds
-
-# Ten years. Beyond it a due time would leave the range of dates; nobody waits for it anyway.
-LONGEST: Final = 10 * 365 * 86400.0
+from orquestrax.model.options import Retry
+from orquestrax.worker.foreign import ForeignError
 
 
 def next_delay(
@@ -25,12 +24,9 @@ def next_delay(
     attempt  the number of the one that failed, from 1
     elapsed  seconds from the start of the first attempt to the end of this one
     """
-    if attempt >= retry.attempts or isinstance(exc, retry.never):
+    if _is_one_of(exc, retry.never):
         return None
-    delay = _clamped(exc.seconds) if isinstance(exc, RetryAfter) else _back_off(retry, attempt, rng)
-    if retry.max_elapsed is not None and elapsed + delay > seconds(retry.max_elapsed):
-        return None
-    return delay
+    return delay_after(retry, attempt, wanted=_wanted(exc), elapsed=elapsed, rng=rng)
 
 
 def delay_of(
@@ -41,23 +37,25 @@ def delay_of(
     first_at = started_at if job.first_at is None else job.first_at
     elapsed = (ended_at - first_at) / 1e6
     delay = next_delay(options.retry, job.attempt, exc, elapsed=elapsed, rng=rng)
+    if options.at_most_once and not _is_known(exc):
+        return None
     if delay is None or options.total_timeout is None:
         return delay
     asked = (ended_at - job.asked_at) / 1e6
     return delay if asked + delay < options.total_timeout else None
 
 
-def _back_off(retry: Retry, attempt: int, rng: random.Random) -> float:
-    """Exponential with jitter. The spread is kept at `max_delay` too, or a herd would come back as one."""
-    longest = _clamped(seconds(retry.max_delay))
-    try:
-        delay = min(seconds(retry.initial) * retry.backoff ** (attempt - 1), longest)
-    except OverflowError:
-        delay = longest
-    low, high = delay * (1 - retry.jitter), min(delay * (1 + retry.jitter), longest)
-    return low + (high - low) * rng.random()
+def _is_known(exc: BaseException) -> bool:
+    """Whether the body itself has said that it failed. Cut, killed or lost, it may have taken effect."""
+    return not isinstance(exc, StepTimedOut | ProcessCrashed | MemoryLimitExceeded | asyncio.CancelledError)
 
 
-def _clamped(delay: float) -> float:
-    """A delay that can be added to a time; not a number counts as none."""
-    return min(delay, LONGEST) if delay > 0 else 0.0
+def _is_one_of(exc: BaseException, classes: tuple[type[BaseException], ...]) -> bool:
+    return exc.is_one_of(classes) if isinstance(exc, ForeignError) else isinstance(exc, classes)
+
+
+def _wanted(exc: BaseException) -> float | None:
+    """The delay that the exception itself asks for, in seconds."""
+    if isinstance(exc, ForeignError):
+        return exc.after
+    return exc.seconds if isinstance(exc, RetryAfter) else None

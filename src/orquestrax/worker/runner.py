@@ -12,7 +12,7 @@ import random
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextvars import Context, copy_context
 from functools import partial
-from typing import Final
+from typing import Any, Final
 
 from orquestrax.base import failures
 from orquestrax.base.logs import name_records
@@ -21,9 +21,15 @@ from orquestrax.model.jobs import BodyKey, Errored, Job, Outcome, Succeeded
 from orquestrax.model.options import Executor
 from orquestrax.worker.attempt import Attempt
 from orquestrax.worker.bodies import run_coroutine, run_in_thread
+from orquestrax.worker.foreign import ForeignError
 from orquestrax.worker.limits import Limit, start_limit
 from orquestrax.worker.longwatch import LongWatch
+from orquestrax.worker.processes.body import run_in_process
+from orquestrax.worker.processes.pool import ProcessPool
+from orquestrax.worker.pulse import Pulse
+from orquestrax.worker.reports import Delete, Reports, Write, nowhere
 from orquestrax.worker.retrying import delay_of
+from orquestrax.worker.silence import SilenceWatch
 from orquestrax.worker.slots import DEFAULT_SLOTS, Slots
 from orquestrax.worker.threads import ThreadPool
 
@@ -37,6 +43,7 @@ class StepRunner:
     on_end        called with the outcome of each job that was neither cancelled nor cut short by `stop`
     on_free       called when a slot is free again without an outcome: an abandoned body has ended
     on_long       called with a job and its start once it has been running for `long_after` seconds
+    write_progress, delete_progress  where what bodies say of themselves is kept; see `reports`
     cancel_grace  seconds that a coroutine has to end after its cancellation
 
     running       the jobs whose outcome someone waits for, by key
@@ -52,6 +59,8 @@ class StepRunner:
         on_end: Callable[[Job, Outcome], None],
         on_long: Callable[[Job, int], None],
         on_free: Callable[[Executor], None] = lambda _executor: None,
+        write_progress: Write = nowhere,
+        delete_progress: Delete = nowhere,
         slots: Mapping[Executor, int] = DEFAULT_SLOTS,
         long_after: float = 1.0,
         cancel_grace: float = 5.0,
@@ -65,7 +74,10 @@ class StepRunner:
         self._cancel_grace, self._rng = cancel_grace, rng or random.Random()
         self._slots: Final = Slots(slots)
         self._threads: Final = ThreadPool(f"{node}-step")
+        self._processes: Final = ProcessPool(self._slots.free("process"))
         self._watch: Final = LongWatch(long_after, lambda a: on_long(a.job, a.started_at), self._context)
+        self._silence: Final = SilenceWatch(self._cut, self._context)
+        self.reports: Final = Reports(write_progress, delete_progress)
         self._attempts: dict[BodyKey, Attempt] = {}
         self.running: Final[Mapping[BodyKey, Job]] = _Jobs(self._attempts)
         self.abandoned: Final[dict[Attempt, Job]] = {}
@@ -114,6 +126,7 @@ class StepRunner:
         attempt = self._attempts.get(key)
         if attempt is not None:
             self._drop(attempt)
+        self._over(key)
 
     async def stop(self, grace: float) -> None:
         """Start nothing more, wait up to `grace` seconds for the bodies, then cancel or leave the rest.
@@ -125,20 +138,42 @@ class StepRunner:
         for attempt in list(self._attempts.values()):
             self._drop(attempt)
         await _wait(self.abandoned, self._cancel_grace)
+        await self._processes.close()
+        await self.reports.close()
         self._watch.close()
         self._threads.close()
         for attempt in self.abandoned:
             _log.warning("left behind, its body does not end: %s", attempt.name)
 
+    def warm(self, steps: Iterable[Any]) -> None:
+        """Start the child processes that these steps will run in, before they are asked for."""
+        needing = [step for step in steps if step.options.executor == "process"]
+        if needing and not self._stopping:
+            self._processes.warm(needing)
+
+    def abandon(self) -> None:
+        """Drop everything at once, as a crash would."""
+        self._stopping = True
+        for attempt in list(self._attempts.values()):
+            self._drop(attempt)
+        self._watch.close()
+        self._processes.abandon()
+        self.reports.abandon()
+
     def _begin(self, job: Job) -> Attempt:
         if self._stopping or job.key in self._attempts:
             raise RuntimeError(f"step {job.step.name!r} of {job.instance_id!r}: stopping, or running already")
-        return Attempt(job, self._now())
+        attempt = Attempt(job, self._now(), self.reports)
+        if self.reports.known and (before := self.reports.known.get(job.key)) is not None:
+            attempt.pulse = Pulse(before)
+        return attempt
 
     def _launch(self, attempt: Attempt, executor: Executor) -> None:
         self._slots.take(executor)
         if executor == "async":
             body = run_coroutine(attempt, self._resources)
+        elif executor == "process":
+            body = run_in_process(attempt, self._processes)
         else:
             body = run_in_thread(attempt, self._resources, self._threads)
         # Not loop.create_task: an eager task factory, if the process has one, would run the body right here.
@@ -146,9 +181,14 @@ class StepRunner:
         task.add_done_callback(partial(self._ended, attempt), context=self._context)
         attempt.task = task
         self._watch.add(attempt)
+        patience = attempt.job.step.options.heartbeat_timeout
+        if patience is not None:
+            self._silence.add(attempt, patience)
         if attempt.limit is not None:
             delay = (attempt.limit.at - attempt.started_at) / 1e6
-            attempt.timer = self._loop.call_later(delay, self._cut, attempt, context=self._context)
+            attempt.timer = self._loop.call_later(
+                delay, self._cut, attempt, attempt.limit, context=self._context
+            )
 
     def _ended(self, attempt: Attempt, task: asyncio.Task[bytes | BaseException]) -> None:
         outcome = asyncio.CancelledError() if task.cancelled() else task.result()
@@ -163,10 +203,11 @@ class StepRunner:
         if attempt.waited_for:
             self._report(attempt, outcome)
 
-    def _cut(self, attempt: Attempt) -> None:
+    def _cut(self, attempt: Attempt, limit: Limit) -> None:
         """The time limit has passed. As in asyncio the body may answer its cancellation, but not for ever."""
         if attempt.task is not None and attempt.task.cancel():
-            attempt.cut = attempt.limit
+            attempt.cut = limit
+            attempt.disarm()
             attempt.timer = self._loop.call_later(
                 self._cancel_grace, self._give_up, attempt, context=self._context
             )
@@ -185,16 +226,19 @@ class StepRunner:
         if isinstance(outcome, BaseException):
             if attempt.cut is not None and isinstance(outcome, asyncio.CancelledError):
                 outcome = attempt.cut.error(attempt.job.step.name)
-            self._on_end(attempt.job, self._errored(attempt, outcome))
+            errored = self._errored(attempt, outcome)
+            if errored.delay is None:
+                self._over(attempt.job.key)
+            self._on_end(attempt.job, errored)
         else:
+            self._over(attempt.job.key)
             self._on_end(attempt.job, Succeeded(outcome, attempt.started_at, self._now()))
 
     def _errored(self, attempt: Attempt, exc: BaseException, *, final: bool = False) -> Errored:
         job, started_at, ended_at = attempt.job, attempt.started_at, self._now()
         delay = delay_of(job, exc, started_at=started_at, ended_at=ended_at, rng=self._rng)
-        return Errored(
-            failures.encode(exc, step=job.step.name), started_at, ended_at, None if final else delay
-        )
+        error = exc.encoded if isinstance(exc, ForeignError) else failures.encode(exc, step=job.step.name)
+        return Errored(error, started_at, ended_at, None if final else delay)
 
     def _drop(self, attempt: Attempt) -> None:
         """Nobody waits for the outcome any more."""
@@ -205,10 +249,16 @@ class StepRunner:
 
     def _forget(self, attempt: Attempt) -> None:
         attempt.waited_for = False
-        if attempt.timer is not None:
-            attempt.disarm()
+        attempt.disarm()
         self._watch.discard(attempt)
+        if attempt.pulse is not None:
+            self.reports.ended(attempt)
         del self._attempts[attempt.job.key]
+
+    def _over(self, key: BodyKey) -> None:
+        """No other attempt of this step follows here."""
+        if self.reports.known and key in self.reports.known:
+            self.reports.over(key)
 
     def _release(self, attempt: Attempt) -> None:
         self.abandoned.pop(attempt, None)

@@ -9,8 +9,17 @@ from typing import Final
 
 from orquestrax.model.options import Executor
 
+
+def cores() -> int:
+    """How many processors this process may use."""
+    try:
+        return len(os.sched_getaffinity(0))
+    except AttributeError:  # not on every system
+        return os.cpu_count() or 1
+
+
 DEFAULT_SLOTS: Final[Mapping[Executor, int]] = MappingProxyType(
-    {"async": 1000, "thread": min(32, (os.cpu_count() or 1) + 4)}
+    {"async": 1000, "thread": min(32, (os.cpu_count() or 1) + 4), "process": cores()}
 )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
@@ -27,6 +28,13 @@ from orquestrax.base.codec import codec as codec_module
 from orquestrax.base.errors import PayloadError, PayloadTooLarge
 
 LMT = ZoneInfo("Europe/Berlin")
+
+
+class Waits:
+    def __await__(self) -> Iterator[None]:
+        yield
+
+
 NO_NUMBER = "cannot be stored; use None or text, JSON has no such number"
 HALF = "cannot be stored; remove it, or pass bytes if it is not text"
 
@@ -91,6 +99,7 @@ HALF = "cannot be stored; remove it, or pass bytes if it is not text"
             "here: an integer of more than 4300 digits at $[1] cannot be stored; use text",
         ),
         (Any, object(), "here: an object of type `object` cannot be stored; use plain types, a dataclass"),
+        (Any, [Waits()], "`Waits` at $[0] cannot be stored; it was not awaited: write `await`, or `.call"),
         (Any, [{"a": (1, {2, Ellipsis})}], "here: an object of type `ellipsis` at $[0].a[1]["),
         (
             Any,

@@ -79,7 +79,10 @@ WRONG = {
         lambda: workflow(timed(fine)),
         "is an async def behind a decorator that is not",
     ),
-    "plain workflow": (lambda: workflow(plain), "workflow plain is a plain def: write `async def plain`"),
+    "plain generator": (
+        lambda: workflow(generator),
+        "generator is a generator: a workflow returns its result",
+    ),
     "workflow with resource": (lambda: workflow(takes), "workflow takes takes pool as a resource"),
     "hints": (lambda: step(unresolvable), "'Missing'"),
     "hints of a workflow": (lambda: workflow(unresolvable_too), "'Missing'"),
@@ -104,6 +107,26 @@ WRONG = {
     "async in a thread": (lambda: step(executor="thread")(fine), "executor='thread' is for a def"),
     "def on the loop": (lambda: step(executor="async")(plain), "executor='async' is for an async def"),
     "executor": (lambda: step(executor="fork")(plain), "executor='fork': it is 'async' for an async def"),
+    "async in a process": (lambda: step(executor="process")(fine), "executor='process' is for a def"),
+    "process in a function": (
+        lambda: step(name="x", executor="process")(lambda: 1),
+        "made inside of a function",
+    ),
+    "memory elsewhere": (lambda: step(memory="1GB")(plain), "memory='1GB' is for steps in a process"),
+    "memory": (
+        lambda: step(executor="process", memory="1 pound")(plain),
+        "memory='1 pound': give bytes, or text",
+    ),
+    "no memory": (lambda: step(executor="process", memory=0)(plain), "memory=0: give bytes"),
+    "memory yes": (lambda: step(executor="process", memory=True)(plain), "memory=True: give bytes"),
+    "heartbeat": (lambda: step(heartbeat_timeout=0)(fine), "heartbeat_timeout=0: a limit is over 0 seconds"),
+    "once and exactly once": (
+        lambda: step(at_most_once=True, transactional=True)(fine),
+        "transactional=True takes effect exactly once already: leave at_most_once out",
+    ),
+    "at most once": (lambda: step(at_most_once=1)(fine), "at_most_once=1: give True or False"),
+    "run timeout": (lambda: workflow(timeout=0)(fine), "timeout=0: a limit is over 0 seconds"),
+    "run retry": (lambda: workflow(retry=3)(fine), "retry=3: write retry=Retry(attempts=…)"),
     "raises": (lambda: step(raises=(3,))(fine), "raises=(3,): name exception classes, in a tuple"),
     "raises an instance": (lambda: step(raises=ValueError("x"))(fine), "name exception classes"),
     "raises the end": (lambda: step(raises=(KeyboardInterrupt,))(fine), "name exception classes"),
@@ -125,7 +148,7 @@ def test_refused_with_one_sentence(case):
     assert re.search(r"test_definition_errors\.py:\d+", text), text
 
 
-@pytest.mark.parametrize("option", ["timeout", "retry", "queue", "at_most_once"])
+@pytest.mark.parametrize("option", ["queue", "at_most_once"])
 def test_workflow_options_of_later_are_not_taken_silently(option):
     with pytest.raises(TypeError, match=option):
         workflow(**{option: 1})
@@ -138,6 +161,9 @@ def test_what_is_allowed():
     assert step(raises=[ValueError])(fine).options.raises == (ValueError,)
     assert step(raises=ValueError)(fine).options.raises == (ValueError,)
     assert step(retry=Retry(), executor="async")(fine).options.executor == "async"
+    assert step(executor="process", memory="1.5 GiB")(plain).options.memory == 3 * 2**29
+    assert step(executor="process", memory="512MB")(plain).options.memory == 512_000_000
+    assert step(executor="process", memory=1000)(plain).options.memory == 1000
     assert step(staticmethod(plain).__func__).name == "plain"
 
 

@@ -130,7 +130,7 @@ FAULTS = {
         DefinitionError,
         "lm_exit.py:2: lm_exit ends the program when it is imported: put",
     ),
-    "definition": ("lm_definition", DefinitionError, "lm_definition.py:2: workflow one is a plain def"),
+    "definition": ("lm_definition", DefinitionError, "lm_definition.py:2: one is a generator"),
     "null byte": ("lm_null", DefinitionError, "lm_null"),
 }
 
@@ -149,7 +149,7 @@ def test_one_sentence(project, fault):
     write(project, "lm_library.py", "import json\njson.loads('{')\n")
     write(project, "lm_lines.py", "raise ValueError('a\\n  b')\n")
     write(project, "lm_exit.py", "import sys\nsys.exit(3)\n")
-    write(project, "lm_definition.py", ONE.replace("async def", "def"))
+    write(project, "lm_definition.py", ONE.replace("...", "yield"))
     write(project, "lm_null.py", "x = 1\0\n")
     name, kind, sentence = FAULTS[fault]
     with pytest.raises(kind) as refused:

@@ -57,7 +57,7 @@ def test_calling_it_inside_a_workflow_is_refused(begin):
 
     status, error = begin(outer).ended
     assert (status, error["type"]) == ("failed", "ForbiddenInWorkflow")
-    assert "move it into an `async def` without decorator" in error["message"]
+    assert "move it into a function without decorator" in error["message"]
 
 
 def test_main_makes_the_coroutine(begin):

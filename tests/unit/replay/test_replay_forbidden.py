@@ -117,16 +117,24 @@ def test_other_threads() -> None:
     assert "let a step do it, or send the workflow a signal" in attempt(
         lambda loop: loop.call_soon_threadsafe(print)
     )
+    assert "let a step do it, or send the workflow a signal" in attempt(
+        lambda loop: asyncio.run_coroutine_threadsafe(step("a"), loop)
+    )
     other: concurrent.futures.Future[None] = concurrent.futures.Future()
     assert "put the work in a step and await that" in attempt(lambda _: asyncio.wrap_future(other))
 
 
-def test_eager_tasks() -> None:
-    assert "leave eager_start out" in attempt(lambda loop: loop.create_task(step("a"), eager_start=True))
-    if sys.version_info >= (3, 12):
-        assert "leave the factory out" in attempt(
-            lambda loop: loop.set_task_factory(asyncio.eager_task_factory)
-        )
+@pytest.mark.parametrize(
+    "use",
+    [
+        lambda _: asyncio.run(step("a")),
+        lambda _: asyncio.Runner().__enter__(),
+        lambda _: asyncio.Runner().get_loop(),
+        lambda _: asyncio.new_event_loop(),
+    ],
+)
+def test_another_loop(use: Any) -> None:
+    assert "the workflow has a loop already, await the coroutine or make a task of it" in attempt(use)
 
 
 def test_task_factories() -> None:

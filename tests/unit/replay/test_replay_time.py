@@ -210,3 +210,32 @@ def test_shield_keeps_the_step(host: Any) -> None:
     assert turn.abandoned == []
     run.complete("a", 1)
     assert run.result == ["late", 1]
+
+
+def test_a_timer_that_is_due_comes_after_what_is_ready_and_in_the_order_of_its_time(host: Any) -> None:
+    async def main() -> Any:
+        order: list[str] = []
+        loop = asyncio.get_running_loop()
+        loop.call_later(0, order.append, "due")
+        loop.call_at(loop.time() - 1, order.append, "long due")
+        loop.call_later(0, order.append, "due, too")
+        loop.call_later(0, order.append, "cancelled").cancel()
+        loop.call_soon(order.append, "soon")
+        await asyncio.sleep(0)
+        order.append("a round later")
+        await asyncio.sleep(0)
+        return order
+
+    assert host(main).result == ["soon", "a round later", "long due", "due", "due, too"]
+
+
+def test_what_is_due_with_the_end_still_runs_and_what_comes_after_does_not(host: Any) -> None:
+    async def main() -> str:
+        loop = asyncio.get_running_loop()
+        loop.call_later(0, ran.append, "with")
+        loop.call_later(0, loop.call_later, 0, ran.append, "after")
+        return "done"
+
+    ran: list[str] = []
+    assert host(main).result == "done"
+    assert ran == ["with"]

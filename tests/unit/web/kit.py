@@ -60,7 +60,7 @@ class Events:
         return self
 
     def started(
-        self, command: int, step: str, at: int, begun: int, *, attempt: int = 1, issued: int
+        self, command: int, step: str, at: int, begun: int, *, attempt: int = 1, issued: int, line: int = 0
     ) -> Events:
         """A step has been running for a while."""
         return self.add(
@@ -72,6 +72,7 @@ class Events:
             attempt=attempt,
             node="host-1",
             started_at=begun * MS,
+            **({"file": "shop.py", "line": line} if line else {}),
         )
 
     def ended(

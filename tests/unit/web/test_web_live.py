@@ -196,6 +196,18 @@ async def test_what_did_not_change_is_not_sent_but_a_beat_says_that_it_is_right(
                 continue
 
 
+async def test_a_quiet_page_hears_of_every_look_and_so_never_seems_behind(hints: Hints) -> None:
+    hub, source = Hub(hints, poll=0.01), Numbers()  # beats by themselves come only once a second
+    async with aclosing(hub.stream([(source, KEY)])) as stream:
+        page = Reader(stream)
+        await page.next()
+        async with asyncio.timeout(0.9):
+            for at in (7, 8, 9):
+                source.at = at * 1_000_000
+                while await page.next("beat") != at * 1_000:
+                    continue
+
+
 async def test_a_database_that_does_not_answer_makes_pages_fall_behind_not_end(
     hints: Hints, monkeypatch: pytest.MonkeyPatch
 ) -> None:

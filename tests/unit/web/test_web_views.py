@@ -6,8 +6,9 @@ import msgspec
 import pytest
 from tests.unit.web.kit import KEY, MS, Events, definition, instance, row
 
-from orquestrax.web.views import clock, source
+from orquestrax.web.views import clock
 from orquestrax.web.views.chronicle import entries
+from orquestrax.web.views.detail import detail
 from orquestrax.web.views.failure import failure_of
 from orquestrax.web.views.headline import headline
 from orquestrax.web.views.listing import Filters
@@ -57,20 +58,32 @@ def test_moments() -> None:
     assert clock.iso(at) == "2026-11-22T20:31:07.123Z"
 
 
-def marked(*steps: str, waits: list[dict[str, object]] | None = None) -> list[int]:
-    lines = source.marked(definition(SOURCE), waits or [], steps)
+def marked(history: Events | None = None, waits: list[dict[str, object]] | None = None) -> list[int]:
+    given = instance(waits=msgspec.json.encode(waits).decode() if waits else None)
+    lines = detail(given, (history or Events()).rows, definition(SOURCE), now=10_000 * MS).lines
     assert [line.number for line in lines] == list(range(10, 17))
     return [line.number for line in lines if line.waits]
 
 
-def test_the_line_where_it_waits_is_marked() -> None:
-    assert marked(waits=[{"file": "shop.py", "line": 16}, {"file": "other.py", "line": 11}]) == [16]
-    assert marked("charge") == [12]
-    assert marked("shop.label") == [14]
-    assert marked("pack") == []  # called twice: which of them is not known
-    assert marked("charge", "label") == [12, 14]
-    assert marked("nothing") == []
-    assert source.marked(definition("def broken(:"), [], ["broken"])[0].waits is False
+def waits_at(line: int, file: str = "shop.py", kind: str = "signal") -> dict[str, object]:
+    return {"kind": kind, "name": "x", "file": file, "line": line, "since": 1, "until": None}
+
+
+def test_the_lines_where_it_waits_are_marked() -> None:
+    assert marked(waits=[waits_at(16), waits_at(11, "other.py")]) == [16]
+    assert marked(waits=[waits_at(16), waits_at(12, kind="step")]) == [12, 16]
+
+
+def test_the_lines_of_running_steps_are_marked_though_a_name_is_called_twice() -> None:
+    both = Events().started(1, "pack", 1100, 100, issued=1, line=13)
+    both.started(2, "pack", 1200, 100, issued=2, line=15)
+    assert marked(both) == [13, 15]
+    assert marked(both, [waits_at(16)]) == [13, 15, 16]
+    assert marked(both.ended(1, "pack", 100, 1300, issued=2)) == [15]
+    retried = Events().started(1, "pack", 1100, 100, issued=1, line=13)
+    retried.retrying(1, "pack", 100, 1300, 99_000, attempt=1, issued=1)
+    assert marked(retried) == [13]  # between two attempts it is still there
+    assert marked(Events().started(1, "pack", 1100, 100, issued=1)) == []  # an event of another release
 
 
 def words(status: str, events: Events | None = None, **given: object) -> list[tuple[str, str]]:

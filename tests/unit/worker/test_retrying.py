@@ -11,8 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from orquestrax.base.errors import RetryAfter, StepTimedOut
+from orquestrax.model.backoff import LONGEST
 from orquestrax.model.options import Retry, seconds
-from orquestrax.worker.retrying import LONGEST, next_delay
+from orquestrax.worker.retrying import next_delay
 
 ROUNDING = 1 + 1e-9
 

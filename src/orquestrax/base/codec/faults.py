@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import sys
+from collections.abc import Awaitable
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from enum import Enum
@@ -144,6 +145,10 @@ def _problem_of_encoding(value: Any) -> str | None:
         ENCODER.encode(value)
     except NotImplementedError:
         kind = type(value).__qualname__
+        if isinstance(value, Awaitable):
+            return (
+                f"an object of type `{kind}`; it was not awaited: write `await`, or `.call(…)` in a plain def"
+            )
         return f"an object of type `{kind}`; use plain types, a dataclass, a Struct or a pydantic model"
     except Exception as error:  # noqa: BLE001 - it may run code of the value's own class
         if isinstance(value, int):

@@ -14,6 +14,7 @@ import msgspec
 
 from orquestrax.base.errors import InstanceEnded, InvalidInput, NotFound
 from orquestrax.core.store.database import Database
+from orquestrax.core.store.searching import keys_of
 from orquestrax.model.rows import NewInstance
 
 
@@ -159,9 +160,12 @@ class ClientStore:
         before: UUID | None = None,
         limit: int = 50,
     ) -> builtins.list[InstanceView]:
-        """Newest first; `before` is the last key of the page before."""
+        """Newest first; `before` is the last key of the page before, `search` as in `searching.keys_of`."""
+        keys = await keys_of(
+            self.database, search or "", statuses=statuses, definition=definition, before=before, limit=limit
+        )
         rows = await self.database.fetch(
-            "list_instances", list(statuses) if statuses else None, definition, search or None, before, limit
+            "list_instances", list(statuses) if statuses else None, definition, keys, before, limit
         )
         return [InstanceView(**dict(row)) for row in rows]
 

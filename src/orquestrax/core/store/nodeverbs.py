@@ -183,6 +183,8 @@ def _add(history: History, row: asyncpg.Record) -> None:
         history.events.append(event)
     elif row["kind"] == 1:
         history.queued.add(row["number"])
+    elif row["kind"] == 3:  # noqa: PLR2004 - as the statement numbers them
+        history.heartbeats[row["number"]] = row["payload"]
     else:
         message = Message(
             instance=row["instance"],

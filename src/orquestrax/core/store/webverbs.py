@@ -10,6 +10,7 @@ import msgspec
 
 from orquestrax.core.store.clientverbs import EventView
 from orquestrax.core.store.database import Database
+from orquestrax.core.store.searching import keys_of
 
 LAST: Final = 24  # events looked at to say which steps an instance is at
 MOST: Final = 2_000  # events of one instance that are read at once
@@ -56,9 +57,15 @@ class WebStore:
         before: UUID | None = None,
         limit: int = PAGE,
     ) -> list[ListRow]:
-        """Newest first; `before` is the last key of the page before. What is empty filters nothing."""
+        """Newest first; `before` is the last key of the page before. What is empty filters nothing.
+
+        `search` is as in `searching.keys_of`.
+        """
+        keys = await keys_of(
+            self._database, search, statuses=statuses, definition=definition, before=before, limit=limit
+        )
         rows = await self._database.fetch(
-            "web_list", list(statuses) or None, definition or None, search or None, before, limit
+            "web_list", list(statuses) or None, definition or None, keys, before, limit
         )
         return [ListRow(**dict(row)) for row in rows]
 

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import fields
 from typing import Any
 
 import msgspec
 from fastapi import Response
 
-from orquestrax.client.views import HistoryEvent, as_datetime
+from orquestrax.client.views import HistoryEvent, RunStatus, as_datetime
 from orquestrax.core.store.clientverbs import EventView, InstanceView
-from orquestrax.web.api.models import Instance
 
 _PAYLOADS = ("input", "result", "error", "waits", "blocked")
 _TIMES = ("created_at", "started_at", "ended_at", "wake_at")
-_PLAIN = tuple(name for name in Instance.model_fields if name not in (*_PAYLOADS, *_TIMES))
+_PLAIN = tuple(field.name for field in fields(RunStatus) if field.name not in (*_PAYLOADS, *_TIMES))
 
 
 def answer(content: Any, status: int = 200) -> Response:
@@ -23,7 +23,7 @@ def answer(content: Any, status: int = 200) -> Response:
 
 
 def instance(view: InstanceView) -> dict[str, Any]:
-    """An instance, as `models.Instance` documents it."""
+    """An instance, as `RunStatus` documents it."""
     shown = {name: getattr(view, name) for name in _PLAIN}
     shown |= {name: as_datetime(getattr(view, name)) for name in _TIMES}
     shown |= {name: _stored(getattr(view, name)) for name in _PAYLOADS}

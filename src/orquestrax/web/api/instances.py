@@ -10,16 +10,15 @@ from fastapi import APIRouter, Query, Request, Response
 
 from orquestrax.base.ids import MAX_ID
 from orquestrax.client.client import Client
+from orquestrax.client.views import RunStatus
 from orquestrax.model.states import Status
+from orquestrax.web.api.addresses import InstanceId, InstanceRoute
 from orquestrax.web.api.answers import answer, events, instance
-from orquestrax.web.api.bodies import JsonRoute
 from orquestrax.web.api.models import (
     Accepted,
     Event,
-    Instance,
     InstancePage,
     OrderRequest,
-    PathId,
     SignalRequest,
     StartRequest,
 )
@@ -27,15 +26,15 @@ from orquestrax.web.api.problems import BODIES, documented
 from orquestrax.web.context import context_of
 from orquestrax.web.inputs import encode_input
 
-router = APIRouter(tags=["instances"], route_class=JsonRoute)
+router = APIRouter(tags=["instances"], route_class=InstanceRoute)
 _parts = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 
 
 @router.post(
     "/instances",
     status_code=201,
-    response_model=Instance,
-    responses=documented(200, 404, 409, *BODIES, model=Instance),
+    response_model=RunStatus,
+    responses=documented(200, 404, 409, *BODIES, model=RunStatus),
 )
 async def start_instance(request: Request, body: StartRequest) -> Response:
     """Start an instance: stored as `pending`, then claimed by a node. Idempotent on `id`; 200 if it was there."""
@@ -56,7 +55,10 @@ async def list_instances(
     request: Request,
     status: Annotated[list[Status] | None, Query()] = None,
     definition: Annotated[str | None, Query(max_length=MAX_ID)] = None,
-    search: Annotated[str | None, Query(max_length=MAX_ID, description="a part of the id")] = None,
+    search: Annotated[
+        str | None,
+        Query(max_length=MAX_ID, description="how the id begins; of the newest 10,000, a part of it"),
+    ] = None,
     limit: Annotated[int, Query(ge=1, le=200)] = 50,
     after: Annotated[UUID | None, Query(description="the cursor `next` of the page before")] = None,
 ) -> Response:
@@ -72,7 +74,7 @@ async def list_instances(
 @router.get("/instances/{id:path}/events", response_model=list[Event], responses=documented(404))
 async def list_events(
     request: Request,
-    id: PathId,
+    id: InstanceId,
     after: Annotated[int, Query(ge=-1, le=2**31 - 1, description="events behind this seq")] = -1,
     limit: Annotated[int, Query(ge=1, le=10_000)] = 1_000,
 ) -> Response:
@@ -84,7 +86,7 @@ async def list_events(
 
 
 @router.post("/instances/{id:path}/signal", status_code=202, responses=documented(404, 409, *BODIES))
-async def signal_instance(request: Request, id: PathId, body: SignalRequest) -> Accepted:
+async def signal_instance(request: Request, id: InstanceId, body: SignalRequest) -> Accepted:
     """Send a signal. Accepted means that it will be in the history, exactly once."""
     run = await context_of(request).client.get(id)
     await run.signal(body.name, body.value, message_id=body.message_id)
@@ -92,7 +94,7 @@ async def signal_instance(request: Request, id: PathId, body: SignalRequest) -> 
 
 
 @router.post("/instances/{id:path}/cancel", status_code=202, responses=documented(404, 409, *BODIES))
-async def cancel_instance(request: Request, id: PathId, body: OrderRequest | None = None) -> Accepted:
+async def cancel_instance(request: Request, id: InstanceId, body: OrderRequest | None = None) -> Accepted:
     """Ask the instance to end; its code may clean up."""
     run, order = await context_of(request).client.get(id), body or OrderRequest()
     await run.cancel(order.reason, message_id=order.message_id)
@@ -100,14 +102,14 @@ async def cancel_instance(request: Request, id: PathId, body: OrderRequest | Non
 
 
 @router.post("/instances/{id:path}/terminate", status_code=202, responses=documented(404, 409, *BODIES))
-async def terminate_instance(request: Request, id: PathId, body: OrderRequest | None = None) -> Accepted:
+async def terminate_instance(request: Request, id: InstanceId, body: OrderRequest | None = None) -> Accepted:
     """End the instance at once; none of its code runs any more."""
     run, order = await context_of(request).client.get(id), body or OrderRequest()
     await run.terminate(order.reason, message_id=order.message_id)
     return Accepted(accepted=True)
 
 
-@router.get("/instances/{id:path}", response_model=Instance, responses=documented(404))
-async def show_instance(request: Request, id: PathId) -> Response:
+@router.get("/instances/{id:path}", response_model=RunStatus, responses=documented(404))
+async def show_instance(request: Request, id: InstanceId) -> Response:
     """One instance."""
     return answer(instance(await context_of(request).client.view(id)))

@@ -10,9 +10,10 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from pydantic.config import JsonDict
 
 from orquestrax.base.ids import MAX_ID, check_id, check_text
+from orquestrax.client.views import RunStatus
 
 # Checked by ours, so that the sentences are the CLI's; the schema says the same.
-_TEXT: Final[JsonDict] = {"minLength": 1, "maxLength": MAX_ID, "pattern": r"^[^\x00-\x1f\x7f-\x9f]*$"}
+ID_TEXT: Final[JsonDict] = {"minLength": 1, "maxLength": MAX_ID, "pattern": r"^[^\x00-\x1f\x7f-\x9f]*$"}
 
 
 def _checked(what: str) -> AfterValidator:
@@ -22,26 +23,31 @@ def _checked(what: str) -> AfterValidator:
 Name = Annotated[
     str,
     _checked("a definition's name"),
-    Field(description="of a registered definition", examples=["fulfil"], json_schema_extra=_TEXT),
+    Field(description="of a registered definition", examples=["fulfil"], json_schema_extra=ID_TEXT),
 ]
 Signal = Annotated[
     str,
     _checked("a signal's name"),
-    Field(description="what the workflow receives it by", examples=["approval"], json_schema_extra=_TEXT),
+    Field(description="what the workflow receives it by", examples=["approval"], json_schema_extra=ID_TEXT),
 ]
 Id = Annotated[
     str,
     AfterValidator(check_id),
-    Field(description="1 to 255 characters", examples=["order-42"], json_schema_extra=_TEXT),
+    Field(description="1 to 255 characters", examples=["order-42"], json_schema_extra=ID_TEXT),
 ]
 MessageId = Annotated[
     str,
     _checked("a message's id"),
-    Field(description="makes sending it again harmless", examples=["approval-1"], json_schema_extra=_TEXT),
+    Field(description="makes sending it again harmless", examples=["approval-1"], json_schema_extra=ID_TEXT),
 ]
 
 PathId = Annotated[
-    str, Path(description="1 to 255 characters", examples=["order-42"], json_schema_extra=_TEXT)
+    str,
+    Path(
+        description="1 to 255 characters; a slash within it is sent as %2F",
+        examples=["order-42"],
+        json_schema_extra=ID_TEXT,
+    ),
 ]
 
 
@@ -75,27 +81,6 @@ class OrderRequest(Strict):
     message_id: MessageId | None = None
 
 
-class Instance(BaseModel):
-    """An instance as it stands now; the same fields as `orquestrax show --json`."""
-
-    id: str
-    definition: str
-    version: str
-    status: str = Field(examples=["running"])
-    input: Any
-    result: Any
-    error: dict[str, Any] | None
-    waits: list[dict[str, Any]]
-    blocked: dict[str, Any] | None
-    node: str | None
-    priority: int
-    created_by: str
-    created_at: datetime
-    started_at: datetime | None
-    ended_at: datetime | None
-    wake_at: datetime | None
-
-
 class Accepted(BaseModel):
     """The message is stored and will be in the history, exactly once."""
 
@@ -105,7 +90,7 @@ class Accepted(BaseModel):
 class InstancePage(BaseModel):
     """A page of instances, newest first; `next` is the cursor of the page behind it, if there is one."""
 
-    items: list[Instance]
+    items: list[RunStatus]
     next: str | None
 
 

@@ -1,6 +1,7 @@
 """Live pages: what a page shows arrives over one stream of server-sent events.
 
-frames       what goes over the wire
+frames       what an open page is told
+encodings    how that goes over the wire
 differences  what an open page must do to be up to date
 topics       what is rendered once per distinct view, and who watches it
 hub          when to look

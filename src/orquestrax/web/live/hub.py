@@ -17,13 +17,15 @@ from uuid import UUID
 
 from orquestrax.base.errors import OrquestraxError
 from orquestrax.core.store.hints import Hints
-from orquestrax.web.live.frames import beat
+from orquestrax.web.live.encodings import Encoding, Plain
+from orquestrax.web.live.frames import Frame, beat
 from orquestrax.web.live.topics import Source, Topic, Viewer
 
 log = logging.getLogger(__name__)
 POLL: Final = 1.0
 BEAT: Final = 1.0
-SILENCE: Final = b": nothing has been looked at yet\n\n"
+RETRY: Final = Frame(b"retry: 500\n\n")
+SILENCE: Final = Frame(b": nothing has been looked at yet\n\n")
 
 
 class Hub:
@@ -40,13 +42,18 @@ class Hub:
         """How many pages are open."""
         return len(self._viewers)
 
-    async def stream(self, subscriptions: Sequence[tuple[Source, Hashable]]) -> AsyncIterator[bytes]:
+    async def stream(
+        self, subscriptions: Sequence[tuple[Source, Hashable]], encoding: Encoding | None = None
+    ) -> AsyncIterator[bytes]:
         """The events of one open page, until it goes away or the hub closes; snapshots come first."""
+        encoding = encoding or Plain()
         with self._joined(subscriptions) as viewer:
-            yield b"retry: 500\n\n"
+            yield encoding.head + encoding.add(RETRY)
             while not viewer.closed:
-                for data in await viewer.take(BEAT) or [beat(viewer.at) if viewer.at else SILENCE]:
-                    yield data
+                for frame in await viewer.take(BEAT) or [beat(viewer.at) if viewer.at else SILENCE]:
+                    yield encoding.add(frame)
+            if last := encoding.end():
+                yield last
 
     def close(self) -> None:
         """End all streams: the server stops."""

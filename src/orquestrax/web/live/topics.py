@@ -9,7 +9,7 @@ from typing import Any, Final, Protocol
 from uuid import UUID
 
 from orquestrax.web.live.differences import differences
-from orquestrax.web.live.frames import frame
+from orquestrax.web.live.frames import Frame, frame
 
 QUEUE: Final = 3  # frames that a slow page may be behind; then it gets a snapshot
 Fragments = Mapping[str, str]
@@ -35,7 +35,7 @@ class Topic:
         self.viewers: set[Viewer] = set()
         self.at = 0
         self._fragments: Fragments | None = None
-        self._snapshot: bytes | None = None
+        self._snapshot: Frame | None = None
 
     @property
     def ready(self) -> bool:
@@ -43,17 +43,19 @@ class Topic:
         return self._fragments is not None
 
     def publish(self, at: int, fragments: Fragments) -> None:
-        """What a look found; nothing is sent where nothing changed."""
+        """What a look found; where nothing changed, only that is said."""
         before = self._fragments
         self.at, self._fragments = at, fragments
         if before == fragments:
+            for viewer in self.viewers:
+                viewer.wake()
             return
         self._snapshot = None
         data = self.snapshot() if before is None else frame(at, differences(before, fragments))
         for viewer in self.viewers:
             viewer.put(self, data)
 
-    def snapshot(self) -> bytes:
+    def snapshot(self) -> Frame:
         """Everything, as one frame; made once for all who need it."""
         if self._snapshot is None:
             self._snapshot = frame(self.at, differences({}, self._fragments or {}))
@@ -66,7 +68,7 @@ class Viewer:
     def __init__(self, topics: Iterable[Topic]) -> None:
         self.topics = tuple(topics)
         self.closed = False
-        self._queue: deque[bytes] = deque()
+        self._queue: deque[Frame] = deque()
         self._stale: set[Topic] = {topic for topic in self.topics if topic.ready}
         self._wake = asyncio.Event()
         if self._stale:
@@ -77,7 +79,7 @@ class Viewer:
         """Up to when this page is right: the time of the oldest of its looks."""
         return min((topic.at for topic in self.topics), default=0)
 
-    def put(self, topic: Topic, data: bytes) -> None:
+    def put(self, topic: Topic, data: Frame) -> None:
         """Queue a frame; a full queue is dropped, and a snapshot follows once there is room."""
         if topic in self._stale:
             return
@@ -88,12 +90,16 @@ class Viewer:
             self._queue.append(data)
         self._wake.set()
 
+    def wake(self) -> None:
+        """Nothing is to be sent, but that is to be said: a page knows by it how far it is behind."""
+        self._wake.set()
+
     def close(self) -> None:
         """End the stream."""
         self.closed = True
         self._wake.set()
 
-    async def take(self, patience: float) -> list[bytes]:
+    async def take(self, patience: float) -> list[Frame]:
         """What is to be sent, after at most `patience` seconds; empty if nothing happened."""
         try:
             async with asyncio.timeout(patience):

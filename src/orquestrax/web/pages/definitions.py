@@ -31,8 +31,7 @@ async def definition(request: Request, name: str) -> HTMLResponse:
     if not found:
         raise NotFound(f"no node has registered a definition of the name {name!r}")
     shown = [
-        (one, source.marked(one, [], []), _schema(one.input_schema), _schema(one.output_schema))
-        for one in found
+        (one, source.marked(one, []), _schema(one.input_schema), _schema(one.output_schema)) for one in found
     ]
     now = await context.reads.now()
     return page(request, "definitions/one.html", section="Definitions", name=name, shown=shown, now=now)

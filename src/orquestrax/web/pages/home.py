@@ -7,7 +7,8 @@ from fastapi.responses import HTMLResponse
 
 from orquestrax.core.store.webverbs import PAGE
 from orquestrax.web.context import context_of
-from orquestrax.web.render import Links, base_of, page
+from orquestrax.web.places import prefix_of
+from orquestrax.web.render import Links, page
 from orquestrax.web.views.listing import Filters, keys_in_motion, rows_of
 
 router = APIRouter(include_in_schema=False)
@@ -34,7 +35,7 @@ async def home(request: Request) -> HTMLResponse:
         section="Workflows",
         now=now,
         clock=now,
-        live=Links(base_of(request)).to("/live", view="list", before=before, **filters.query()),
+        live=Links(prefix_of(request)).to("/live", view="list", before=before, **filters.query()),
         filters=filters,
         counts=counts,
         names=sorted({definition.name for definition in await context.store.definitions()}),

@@ -13,7 +13,8 @@ from orquestrax.base.errors import InstanceEnded, InvalidInput
 from orquestrax.client.handle import Run
 from orquestrax.web.context import context_of
 from orquestrax.web.live.details import DetailView, read_details
-from orquestrax.web.render import Links, base_of, page
+from orquestrax.web.places import prefix_of
+from orquestrax.web.render import Links, page
 from orquestrax.web.security import CheckedForm
 
 router = APIRouter(include_in_schema=False)
@@ -27,7 +28,7 @@ async def instance(request: Request, id_: str) -> HTMLResponse:
 
 
 async def _page(request: Request, id_: str, form: dict[str, Any], *, status: int = 200) -> HTMLResponse:
-    context, base = context_of(request), base_of(request)
+    context, base = context_of(request), prefix_of(request)
     key: UUID = (await context.client.view(id_)).key
     view = DetailView(key, base, frozenset(request.query_params.getlist("full")))
     shown = (await read_details(context.store, context.reads, [view], {}))[view]
@@ -57,7 +58,7 @@ async def act(request: Request, action: str, form: CheckedForm) -> Response:
         await _send(run, action, fields)
     except (InvalidInput, InstanceEnded) as error:
         return await _page(request, id_, {**fields, "action": action, "problem": str(error)}, status=UNFIT)
-    return RedirectResponse(Links(base_of(request)).workflow(id_), 303)
+    return RedirectResponse(Links(prefix_of(request)).workflow(id_), 303)
 
 
 async def _send(run: Run[Any], action: str, fields: dict[str, str]) -> None:

@@ -6,7 +6,8 @@ from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse
 
 from orquestrax.web.context import context_of
-from orquestrax.web.render import Links, base_of, page
+from orquestrax.web.places import prefix_of
+from orquestrax.web.render import Links, page
 
 router = APIRouter(include_in_schema=False)
 
@@ -22,5 +23,5 @@ async def nodes(request: Request) -> HTMLResponse:
         nodes=await context.store.nodes(),
         now=(now := await context.reads.now()),
         clock=now,
-        live=Links(base_of(request)).to("/live", view="nodes"),
+        live=Links(prefix_of(request)).to("/live", view="nodes"),
     )

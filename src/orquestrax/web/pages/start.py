@@ -11,7 +11,8 @@ from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from orquestrax.base.errors import Conflict, InvalidId, InvalidInput, NotFound
 from orquestrax.web.context import context_of
 from orquestrax.web.inputs import Encoded, encode_input
-from orquestrax.web.render import Links, base_of, page
+from orquestrax.web.places import prefix_of
+from orquestrax.web.render import Links, page
 from orquestrax.web.security import CheckedForm
 from orquestrax.web.views.forms import code
 from orquestrax.web.views.forms.draft import Draft
@@ -81,7 +82,7 @@ async def _start(request: Request, draft: Draft) -> Response:
         except REFUSED as error:
             _put(draft, error)
         else:
-            return RedirectResponse(Links(base_of(request)).workflow(run.id), 303)
+            return RedirectResponse(Links(prefix_of(request)).workflow(run.id), 303)
     return _page(request, draft, status=UNFIT)
 
 
@@ -115,7 +116,7 @@ async def _show_code(request: Request, draft: Draft) -> None:
         return
     name = draft.definition.name
     workflow = context_of(request).workflows.get(name)
-    url = f"{request.url.scheme}://{request.url.netloc}{base_of(request)}/api/v1/instances"
+    url = f"{request.url.scheme}://{request.url.netloc}{prefix_of(request)}/api/v1/instances"
     if workflow is not None:
         draft.snippets.append(("Python", code.as_python(workflow, ready.arguments, draft.id, draft.priority)))
     draft.snippets.append(("Command line", code.as_command(name, raw, draft.id, draft.priority)))

@@ -11,6 +11,7 @@ from fastapi.responses import StreamingResponse
 
 from orquestrax.web.context import WebContext
 from orquestrax.web.live.details import DetailSource, DetailView
+from orquestrax.web.live.encodings import Gzip, Plain
 from orquestrax.web.live.hub import Hub
 from orquestrax.web.live.sources import (
     CountsSource,
@@ -21,11 +22,11 @@ from orquestrax.web.live.sources import (
     NodesView,
 )
 from orquestrax.web.live.topics import Source
-from orquestrax.web.render import base_of
+from orquestrax.web.places import prefix_of, takes_gzip
 from orquestrax.web.views.listing import Filters
 
 router = APIRouter(include_in_schema=False)
-HEADERS: Final = {"cache-control": "no-store", "x-accel-buffering": "no"}
+HEADERS: Final = {"cache-control": "no-store", "x-accel-buffering": "no", "vary": "accept-encoding"}
 Subscriptions = Sequence[tuple[Source, Hashable]]
 
 
@@ -41,7 +42,7 @@ class Streams:
 
     def subscriptions(self, request: Request) -> Subscriptions:
         """What the page of this address watches."""
-        query, base = request.query_params, base_of(request)
+        query, base = request.query_params, prefix_of(request)
         match query.get("view"):
             case "list":
                 filters = Filters.of(query)
@@ -65,8 +66,10 @@ def install(app: FastAPI, context: WebContext) -> None:
 async def live(request: Request) -> StreamingResponse:
     """Server-sent events: a snapshot first, then what changes."""
     streams: Streams = request.app.state.streams
-    events = streams.hub.stream(streams.subscriptions(request))
-    return StreamingResponse(events, media_type="text/event-stream", headers=HEADERS)
+    encoding = Gzip() if takes_gzip(request) else Plain()
+    events = streams.hub.stream(streams.subscriptions(request), encoding)
+    headers = {**HEADERS, **encoding.headers}
+    return StreamingResponse(events, media_type="text/event-stream", headers=headers)
 
 
 def _key(text: str) -> UUID:

@@ -6,8 +6,7 @@
 //   clocks   <time data-since> and <time data-until> tick here, and the open bars of a timeline grow here
 //   visits   links and forms load their page by fetch and morph it in; without this script they simply load it
 const root = document.documentElement;
-const byId = (id) => document.getElementById(id);
-const all = (selector) => document.querySelectorAll(selector);
+const byId = (id) => document.getElementById(id), all = (selector) => document.querySelectorAll(selector);
 
 // -- morph ----------------------------------------------------------------------------------------------------------
 const PEOPLES = new Set(["open", "value", "checked", "selected", "data-left", "data-busy"]); // not the server's
@@ -135,10 +134,15 @@ function connect() {
       settleAll(false);
     });
     stream.addEventListener("beat", ({ data }) => hear(Number(data)));
-    stream.addEventListener("error", () => {
+    stream.addEventListener("error", async () => {
       state = "reconnecting";
       say();
-      if (stream.readyState === EventSource.CLOSED) retry = setTimeout(connect, 1000); // an answer, but no stream
+      if (stream.readyState !== EventSource.CLOSED) return; // the browser tries again by itself
+      const answer = await fetch(address, { method: "HEAD" }).catch(() => null); // what was it, if no stream?
+      if (stream !== source) return;
+      if (answer?.status === 401) state = "login";
+      else retry = setTimeout(connect, 1000);
+      say();
     });
   }
   say();
@@ -146,21 +150,19 @@ function connect() {
 
 function disconnect() {
   clearTimeout(retry);
-  source?.close();
-  source = null;
+  source = source?.close(); // nothing
 }
 
 function hear(at) {
-  heard = at;
-  skew = Math.max(skew, at - Date.now());
-  state = "live";
+  [heard, skew, state] = [at, Math.max(skew, at - Date.now()), "live"];
   say();
 }
 
 function say() {
   const light = byId("live"), behind = now() - heard;
-  light.hidden = !document.body.dataset.live;
-  light.dataset.state = paused ? "paused" : state === "live" && heard && behind > 3000 ? "behind" : state;
+  light.hidden = !document.body.dataset.live || state === "login";
+  byId("login").hidden = state !== "login";
+  light.dataset.state = paused ? "paused" : state === "live" && heard && behind > 1500 ? "behind" : state;
   const told = { behind: `${(behind / 1000).toFixed(1)} s behind`, reconnecting: "reconnecting…" };
   light.textContent = told[light.dataset.state] ?? light.dataset.state;
 }
@@ -267,7 +269,7 @@ addEventListener("input", ({ target }) => {
 
 addEventListener("click", async (event) => {
   const { target } = event, link = target.closest("a[href]"), copy = target.closest("[data-copy]");
-  for (const menu of all("details.menu[open]")) if (!menu.contains(target)) menu.open = false;
+  closeMenus(target);
   if (target.closest("#live")) {
     paused = !paused;
     connect();
@@ -285,16 +287,14 @@ addEventListener("click", async (event) => {
   }
 });
 
-addEventListener("keydown", ({ key }) => {
-  if (key === "Escape") for (const menu of all("details.menu[open]")) menu.open = false;
-});
+const closeMenus = (but) => { for (const menu of all("details.menu[open]")) if (!menu.contains(but)) menu.open = false; };
+addEventListener("keydown", ({ key }) => key === "Escape" && closeMenus(null));
 
 const later = () => setTimeout(settleAll, 250, false);
 addEventListener("pointerout", ({ target }) => target.closest?.("table[data-freeze]") && later());
 addEventListener("focusout", later);
 addEventListener("popstate", ({ state: left }) => visit(location.href, { push: null, scroll: left?.scroll ?? 0 }));
 addEventListener("visibilitychange", () => (document.hidden ? disconnect() : connect()));
-history.scrollRestoration = "manual";
-root.dataset.js = "yes";
+[history.scrollRestoration, root.dataset.js] = ["manual", "yes"];
 setInterval(() => { tick(); say(); }, 100);
 connect();

@@ -58,6 +58,7 @@ def detail(
     started_at = view.started_at or view.created_at
     told = story.read(history, started_at, now, waits)
     open_steps = [] if has_ended(view.status) else told.open_steps()
+    sites = [(wait.get("file"), wait.get("line")) for wait in waits] + [lane.site for lane in open_steps]
     shown = history if "events" in full else history[-chronicle.SHOWN :]
     return Detail(
         view=view,
@@ -73,7 +74,7 @@ def detail(
         input=pretty(view.input, full="input" in full),
         result=pretty(view.result, full="result" in full),
         error=pretty(view.error, full="error" in full),
-        lines=source.marked(definition, waits, [lane.name for lane in open_steps]) if definition else [],
+        lines=source.marked(definition, sites) if definition else [],
         file=definition.file if definition else "",
         signals=sorted({wait["name"] for wait in waits if wait["kind"] == "signal"}),
         served=definition.served if definition else False,

@@ -31,7 +31,11 @@ class Attempt:
 
 @dataclass(slots=True)
 class Lane:
-    """One step or timer. `due` is when it goes on: the next attempt, or the timer's end."""
+    """One step or timer.
+
+    due   when it goes on: the next attempt, or the timer's end
+    site  file and line that asked for it, once an attempt has been running for a second
+    """
 
     command: int
     kind: str
@@ -40,6 +44,7 @@ class Lane:
     attempts: list[Attempt] = field(default_factory=list)
     ended_at: int | None = None
     due: int | None = None
+    site: tuple[str | None, int | None] = (None, None)
 
     @property
     def state(self) -> str:
@@ -110,9 +115,9 @@ class _Reader:
         data = decoded(event)
         match data:
             case events.StepStarted():
-                self._step(data).attempts.append(
-                    Attempt(data.attempt, data.started_at, None, "running", data.node)
-                )
+                lane = self._step(data)
+                lane.attempts.append(Attempt(data.attempt, data.started_at, None, "running", data.node))
+                lane.site = data.file, data.line
             case events.StepRetrying():
                 lane = self._ended(data, "retrying", data.error)
                 lane.due = data.due

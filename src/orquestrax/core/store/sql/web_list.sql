@@ -1,5 +1,5 @@
 -- A page of the dashboard's list, newest first, by key (keys are in the order of time); payloads only as far as a row
--- shows them. $1 statuses, $2 definition, $3 part of an id, $4 key to go on behind, $5 how many. Null leaves a filter
+-- shows them. $1 statuses, $2 definition, $3 keys, $4 key to go on behind, $5 how many. Null leaves a filter
 -- out.
 select i.key, i.id, i.definition, i.status, i.wake_at, i.created_at, i.started_at, i.ended_at, i.waits::text,
        left(i.result::text, 200) as result, i.error->>'type' as error_type,
@@ -9,7 +9,7 @@ from {schema}.instances as i
 left join {schema}.nodes as runs on runs.fence = i.node
 where ($1::text[] is null or i.status = any($1))
   and ($2::text is null or i.definition = $2)
-  and ($3::text is null or strpos(lower(i.id), lower($3)) > 0)
+  and ($3::uuid[] is null or i.key = any($3))
   and ($4::uuid is null or i.key < $4)
 order by i.key desc
 limit $5

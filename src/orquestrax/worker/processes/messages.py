@@ -1,0 +1,89 @@
+"""What a node and a child process say to each other."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import msgspec
+
+from orquestrax.worker.info import StepInfo
+from orquestrax.worker.pulse import Told
+
+
+class Place(msgspec.Struct, frozen=True):
+    """Where a step is declared. `module` is its name in the node, which may be "__main__"."""
+
+    name: str
+    module: str
+    file: str
+    qualname: str
+
+
+class Begin(msgspec.Struct, frozen=True, tag=True):
+    """The first thing a child hears.
+
+    parent  pid of the node
+    path    its sys.path
+    argv    its sys.argv, for modules that read it
+    levels  of its loggers, by name ("" is the root)
+    """
+
+    parent: int
+    path: list[str]
+    argv: list[str]
+    levels: dict[str, int]
+
+
+class Warm(msgspec.Struct, frozen=True, tag=True):
+    """Import the modules of these steps: they will be asked for."""
+
+    places: list[Place]
+
+
+class Run(msgspec.Struct, frozen=True, tag=True):
+    """Run a body. `arguments` is the encoded JSON array, `memory` its limit in bytes."""
+
+    place: Place
+    arguments: bytes
+    info: StepInfo
+    memory: int | None = None
+
+
+class Ready(msgspec.Struct, frozen=True, tag=True):
+    """The child listens."""
+
+
+class Returned(msgspec.Struct, frozen=True, tag=True):
+    """The body returned; `result` is encoded."""
+
+    result: bytes
+
+
+class Raised(msgspec.Struct, frozen=True, tag=True):
+    """The body raised.
+
+    error    as `base.failures` stores it
+    lineage  (module, qualified name) of the exception's class and its bases
+    after    seconds that a RetryAfter asks for
+    spent    whether the child should not be used again
+    """
+
+    error: bytes
+    lineage: list[tuple[str, str]]
+    after: float | None
+    spent: bool = False
+
+
+class Logged(msgspec.Struct, frozen=True, tag=True):
+    """A log record: the attributes that `logging.makeLogRecord` takes."""
+
+    record: dict[str, Any]
+
+
+Order = Begin | Warm | Run
+News = Ready | Returned | Raised | Logged | Told
+Outcome = Returned | Raised
+
+encode: Final = msgspec.msgpack.Encoder().encode
+decode_order: Final = msgspec.msgpack.Decoder(Order).decode
+decode_news: Final = msgspec.msgpack.Decoder(News).decode

@@ -1,0 +1,1 @@
+"""Steps in child processes: real ones, killed and crashed in every way."""

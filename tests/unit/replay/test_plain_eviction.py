@@ -1,0 +1,198 @@
+"""Closing plain `def` code at any point: no effect, no output, no memory kept."""
+
+from __future__ import annotations
+
+import gc
+import logging
+import subprocess
+import sys
+import weakref
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from tests.unit.replay.kit import Host, new, rebuild, step
+from tests.unit.replay.plainly import endless, everything, half_used, plain
+
+from orquestrax.replay.bridge import await_
+from orquestrax.replay.instance import Replay
+
+
+class Listener(logging.Handler):
+    """All that is said: log records, and exceptions that nobody can catch (warnings are errors here)."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.DEBUG)
+        self.heard: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.heard.append(record.getMessage())
+
+    def unraisable(self, raised: Any) -> None:
+        self.heard.append(f"{raised.err_msg} {raised.object!r} {raised.exc_value!r}")
+
+
+@pytest.fixture(autouse=True)
+def listener(capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Iterator[Listener]:
+    """Each test here must be silent, also after a garbage collection."""
+    listener = Listener()
+    monkeypatch.setattr(sys, "unraisablehook", listener.unraisable)
+    root = logging.getLogger()
+    root.addHandler(listener)
+    yield listener
+    gc.collect()
+    gc.collect()
+    root.removeHandler(listener)
+    assert listener.heard == []
+    assert capfd.readouterr() == ("", "")
+
+
+def fully_driven() -> Host:
+    """The history of `everything`, step by step to its end."""
+    host = Host(plain(everything))
+    for _ in range(200):
+        if host.replay.finished:
+            return host
+        if any(c.kind == "receive" and c.name == "go" for c in host.replay.open.values()):
+            host.signal("go")
+        elif any(c.kind == "step" for c in host.replay.open.values()):
+            host.complete()
+        else:
+            host.fire()
+    raise AssertionError("no end")
+
+
+@pytest.fixture
+def host(listener: Listener) -> Host:
+    """Driven to the end and closed; what it logged on its way is forgotten."""
+    driven = fully_driven()
+    assert len(driven.history) >= 20
+    driven.replay.close()
+    gc.collect()
+    assert listener.heard
+    listener.heard.clear()
+    return driven
+
+
+def test_eviction_at_every_point(host: Host) -> None:
+    for length in range(len(host.history) + 1):
+        _evicted_without_effect(rebuild(host.main, host.history[:length]))
+
+
+def test_eviction_at_every_point_while_replaying(host: Host) -> None:
+    for length in range(len(host.history) + 1):
+        replay = new(host.main)
+        replay.replaying = True
+        replay.start()
+        for event in host.history[:length]:
+            replay.apply(event)
+        _evicted_without_effect(replay)
+
+
+def _evicted_without_effect(replay: Replay) -> None:
+    before = replay.issued, replay.trail, replay.finish
+    replay.close()
+    assert (replay.issued, replay.trail, replay.finish) == before
+    assert (replay.open, replay.waits()) == ({}, [])
+    turn = replay.take()
+    assert (turn.commands, turn.abandoned, turn.finish) == ([], [], None)
+
+
+def test_what_closes_plain_code_is_no_exception_that_it_handles() -> None:
+    caught: list[str] = []
+
+    def main() -> None:
+        try:
+            await_(step("a"))
+        except Exception as error:
+            caught.append(repr(error))
+        except BaseException as error:
+            caught.append(type(error).__name__)
+            raise
+
+    rebuild(plain(main), []).close()
+    assert caught == ["GreenletExit"]
+
+
+def test_generators_that_wait_in_their_cleanup_are_closed_without_a_sound() -> None:
+    replay = rebuild(plain(half_used), [])
+    replay.close()
+    assert replay.issued == 1  # not the steps of the cleanup
+    host = Host(plain(half_used))
+    host.complete("between")
+    host.replay.close()
+
+
+def test_eviction_frees_the_memory() -> None:
+    class Witness:
+        pass
+
+    references: list[weakref.ref[Any]] = []
+
+    def main() -> None:
+        mine = Witness()
+        references.append(weakref.ref(mine))
+        await_(step("a"))
+        assert mine
+
+    replay = rebuild(plain(main), [])
+    replay.close()
+    gc.collect()
+    assert references[0]() is None
+
+
+def test_what_was_awaited_is_not_kept() -> None:
+    """Neither by looking where the code waits, nor by waiting for the next thing."""
+
+    class Result:
+        pass
+
+    references: list[weakref.ref[Any]] = []
+
+    async def large() -> Result:
+        await step("a")
+        references.append(weakref.ref(result := Result()))
+        return result
+
+    def main() -> None:
+        await_(large())
+        await_(step("b"))
+
+    host = Host(plain(main))
+    assert host.replay.waits_at()[1] == large.__code__.co_firstlineno + 1
+    host.complete("a")
+    host.replay.waits_at()
+    gc.collect()
+    assert [reference() for reference in references] == [None, None]  # live and in replay
+
+
+PROGRAM = """
+import gc, sys
+sys.path.insert(0, {root!r})
+from tests.unit.replay.kit import new
+from tests.unit.replay.plainly import endless, everything, plain
+
+for main in (everything, endless):
+    replay = new(plain(main))
+    replay.start()
+    replay.close()
+    del replay
+    gc.collect()
+"""
+
+
+def test_a_whole_process_says_nothing(pytestconfig: pytest.Config) -> None:
+    program = PROGRAM.format(root=str(pytestconfig.rootpath))
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-X", "dev", "-c", program],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stdout + done.stderr) == (0, "")
+
+
+def test_code_that_will_not_end_is_given_up() -> None:
+    replay = rebuild(plain(endless), [])
+    replay.close()
+    assert replay.closed
