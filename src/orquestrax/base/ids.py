@@ -10,7 +10,7 @@ import time
 from typing import TYPE_CHECKING
 from uuid import UUID
 
-from asyncpg.pgproto.pgproto import UUID as Key
+from asyncpg.pgproto import pgproto
 
 from orquestrax.base.errors import InvalidId, InvalidInput
 
@@ -59,7 +59,7 @@ class UuidFactory:
         middle = last >> _LOW_BITS & _MIDDLE_MASK
         number = last >> _TAIL_BITS << 80 | middle << 64 | last & _LOW_MASK | _FRAME
         # A UUID as asyncpg makes them: it hashes, compares and prints in C, and keys are hashed all the time.
-        made: UUID = Key(number.to_bytes(16, "big"))
+        made: UUID = pgproto.UUID(number.to_bytes(16, "big"))
         return made
 
 

@@ -33,7 +33,10 @@ def list_(
             metavar="NAME", help="Only of this definition.", autocompletion=options.complete_definitions
         ),
     ] = None,
-    search: Annotated[str | None, typer.Option(metavar="TEXT", help="Only ids that begin so; of the newest 10,000, that hold it.")] = None,
+    search: Annotated[
+        str | None,
+        typer.Option(metavar="TEXT", help="Only ids that begin so; of the newest 10,000, that hold it."),
+    ] = None,
     limit: Annotated[int, typer.Option(min=1, max=MOST, help="At most so many.")] = 50,
     as_json: options.Json = False,
     database: options.Database = None,

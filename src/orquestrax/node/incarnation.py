@@ -187,8 +187,6 @@ class Incarnation:
         self._waiters.setdefault(key, []).append(waiter)
         return await waiter
 
-<<<<<<< HEAD
-=======
     def _read(self, histories: Mapping[UUID, History]) -> None:
         """Of instances that this node takes over: their steps go on where their last heartbeats were."""
         for key, history in histories.items():
@@ -200,10 +198,6 @@ class Incarnation:
         for said in batch:
             self._hints.view(said.instance)
 
-    def _changed(self, key: UUID) -> None:
-        self._hints.view(key)
-
->>>>>>> main
     def _left(self, key: UUID, ending: tuple[str, bytes | None, bytes | None] | None) -> None:
         told = None if ending is None else Ending(*ending)
         waiters = self._waiters.pop(key, ())

@@ -7,12 +7,9 @@ from functools import partial
 from random import Random
 from typing import Any
 
-<<<<<<< HEAD
 import msgspec
 
-=======
 from orquestrax.base.errors import WorkflowTimedOut
->>>>>>> main
 from orquestrax.base.logs import Names, origin
 from orquestrax.model import events
 from orquestrax.model.commands import Finish, StartTimer, StepSpec
@@ -140,7 +137,7 @@ class Replay:
 
     def stamp(self, seq: int, type_: str, at: int, data: msgspec.Struct) -> Event:
         """What has just happened, as an event: with how many commands the code had asked for by then."""
-        machine = self._machine
+        machine = self.machine
         return Event(seq, type_, at, machine.issued, machine.trail, events.encode(data))
 
     def apply(self, event: Event, data: Any = None) -> None:
@@ -185,7 +182,7 @@ class Replay:
         """In place of `start` and all events before: stand where this attempt_failed, the newest, has led to."""
         if self._started or self.closed:
             raise RuntimeError(f"{self.identity.id!r} was {'closed' if self.closed else 'started'} before")
-        require_callback()
+        host_in_callback()
         self._started = True
         resume(self, event, earlier)
 
@@ -281,13 +278,8 @@ class Replay:
         loop = self.loop
         if not loop.closed:
             loop.closed = True
-<<<<<<< HEAD
-            self._machine.clear()
+            self.machine.clear()
             if loop.holds_code:
                 loop.within(lambda: evict(loop))
             else:
                 loop.ready.clear()
-=======
-            self.machine.clear()
-            loop.within(lambda: evict(loop))
->>>>>>> main

@@ -37,11 +37,7 @@ class Loop(Maker):
     due         timers whose time had come when they were set: behind what is ready when the round ends
     keeper      the task that waits for the others at the end
     on_halt     called once, after the round of callbacks in which it was set
-<<<<<<< HEAD
-=======
-    generators  the asynchronous generators that have begun
     plain       the plain `def` code that is running now, see `plain`
->>>>>>> main
     """
 
     def __init__(self, name: str, started_at: int, machine: Machine, owner: Any) -> None:
@@ -50,11 +46,7 @@ class Loop(Maker):
         self.started_at = self.now = started_at
         self.context = Context()
         self.ready: deque[Any] = deque()  # handles
-<<<<<<< HEAD
-=======
         self.due: list[asyncio.TimerHandle] = []
-        self.generators: list[AsyncGenerator[Any, Any]] = []
->>>>>>> main
         self.on_halt: Callable[[], None] | None = None
         self.plain: Plain | None = None
 

@@ -140,16 +140,16 @@ class BatchWriter:
             prepared = self._prepared[name] = await self.connection.prepare(statement(self.schema, name))
         return prepared
 
-    async def _fetch(self, name: str, *columns: list[Any]) -> Any:
+    async def _fetch(self, name: str, *columns: list[Any] | None) -> Any:
         return await (await self._prepare(name)).fetch(self.fence.number, *columns)
 
-    async def _affected(self, name: str, *columns: list[Any]) -> int:
+    async def _affected(self, name: str, *columns: list[Any] | None) -> int:
         """Run a write and return how many rows it has touched."""
         prepared = await self._prepare(name)
         await prepared.fetch(self.fence.number, *columns)
         return int(prepared.get_statusmsg().rsplit(" ", 1)[1])
 
-    async def _execute(self, name: str, expected: int, *columns: list[Any]) -> None:
+    async def _execute(self, name: str, expected: int, *columns: list[Any] | None) -> None:
         """Run a write that must touch exactly `expected` rows."""
         written = await self._affected(name, *columns)
         if written != expected:
