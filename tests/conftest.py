@@ -20,11 +20,13 @@ import asyncpg
 import pytest
 
 from orquestrax.core.store.embedded import EmbeddedServer, start_embedded
+from orquestrax.replay import guard
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine, Generator, Iterator
 
 PROJECT = Path(__file__).parent.parent
+guard.install()  # before any workflow runs, so that the order of tests changes nothing
 
 
 @pytest.hookimpl(wrapper=True)
