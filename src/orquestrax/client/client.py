@@ -65,12 +65,25 @@ class Client:
         declared: Workflow[Any, R] = workflow
         encoded = declared.signature.encode(args, {})
         new = self._new(
-            declared.name, declared.version, encoded, declared.signature.digest(encoded), id, priority
+            declared.name,
+            declared.version,
+            encoded,
+            declared.signature.digest(encoded),
+            id,
+            priority,
+            declared.options.timeout,
         )
         return Run(self, await self._start(new), new.id, new.definition, decoder_of(declared))
 
     def _new(
-        self, definition: str, version: str, encoded: bytes, digest: bytes, id_: str | None, priority: int
+        self,
+        definition: str,
+        version: str,
+        encoded: bytes,
+        digest: bytes,
+        id_: str | None,
+        priority: int,
+        timeout: float | None = None,
     ) -> NewInstance:
         if not 0 <= priority <= LOWEST_PRIORITY:
             raise InvalidInput(f"priority {priority}: use 0 (first) to {LOWEST_PRIORITY}")
@@ -84,6 +97,7 @@ class Client:
             digest=digest,
             created_by=self._created_by,
             priority=priority,
+            timeout=timeout,
         )
 
     async def start_encoded(
