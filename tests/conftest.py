@@ -38,6 +38,14 @@ def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.Tes
     return report
 
 
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Tables that tests recorded, `record_property("table", text)`, also in other processes."""
+    for report in terminalreporter.stats.get("passed", []):
+        for name, table in report.user_properties:
+            if name == "table":
+                terminalreporter.write_line("\n" + table)
+
+
 @dataclass(frozen=True)
 class ForeignServer:
     """A server of ORQUESTRAX_TEST_DATABASE_URL; nobody starts or stops it here."""
