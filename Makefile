@@ -7,7 +7,7 @@ TEST := $(VENV)/.test
 CANDIDATES := python3.14 python3.13 python3.12 python3.11 python3
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test verify check format bench clean
+.PHONY: help setup run test verify check format bench bench-peers clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' Makefile | sed 's/:.*## /	/' | expand -t 12
@@ -45,6 +45,9 @@ format: $(TEST) ## rewrite the code in the house's style
 
 bench: $(RUN) ## W1 to W4 and W7: a table and JSON (ROUNDS=3)
 	@$(BIN)/python -m bench $(ROUNDS)
+
+bench-peers: $(RUN) ## the same in DBOS, Restate, Absurd and Oban beside it, installed by itself (ROUNDS=3)
+	@$(BIN)/python -m bench.peers.run $(ROUNDS)
 
 clean: ## remove the environment and caches
 	@rm -rf $(VENV) .artifacts .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache

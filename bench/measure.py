@@ -28,11 +28,11 @@ class Cost:
     wal: int = 0
 
 
-async def _counters(dsn: str) -> asyncpg.Record:
-    """Backends report their counters when idle for a moment, and at the latest when asked to."""
+async def counters(dsn: str, settle: float = 1.2) -> asyncpg.Record:
+    """Busy backends report their counters each second, and idle ones what is left after ten."""
     connection = await asyncpg.connect(dsn)
     try:
-        await asyncio.sleep(1.2)
+        await asyncio.sleep(settle)
         await connection.execute("select pg_stat_force_next_flush()")
         await connection.execute("select pg_stat_clear_snapshot()")
         return await connection.fetchrow(_COUNTERS)
@@ -44,11 +44,11 @@ async def _counters(dsn: str) -> asyncpg.Record:
 async def measured(dsn: str) -> AsyncIterator[Cost]:
     """Fill in the cost of what runs in the block."""
     cost = Cost()
-    before = await _counters(dsn)
+    before = await counters(dsn)
     started, python = time.perf_counter(), time.process_time()
     yield cost
     cost.seconds, cost.python = time.perf_counter() - started, time.process_time() - python
-    after = await _counters(dsn)
+    after = await counters(dsn)
     cost.commits = after["commits"] - before["commits"]
     cost.rows = after["rows"] - before["rows"]
     cost.wal = after["wal"] - before["wal"]

@@ -33,7 +33,8 @@ async def check_instance(client: Client, workflow: Workflow[..., Any], id_: str)
     ]
     assert len(finals) == len(set(finals)), "I7: one final result per step"
     assert await client.store.inbox(view.key) == [], "no message is left behind"
-    if view.status != "terminated" and view.started_at is not None:
+    unrun = events.decode(terminal[0]).unrun  # no code came to this end
+    if view.status != "terminated" and view.started_at is not None and not unrun:
         await asyncio.get_running_loop().run_in_executor(None, replay_again, workflow, view, history)
     return history
 

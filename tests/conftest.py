@@ -20,11 +20,13 @@ import asyncpg
 import pytest
 
 from orquestrax.core.store.embedded import EmbeddedServer, start_embedded
+from orquestrax.replay import guard
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine, Generator, Iterator
 
 PROJECT = Path(__file__).parent.parent
+guard.install()  # before any workflow runs, so that the order of tests changes nothing
 
 
 @pytest.hookimpl(wrapper=True)
@@ -34,6 +36,14 @@ def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.Tes
     if os.environ.get("CI") and report.skipped and "LOUD" in str(report.longrepr):
         report.outcome = "failed"
     return report
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Tables that tests recorded, `record_property("table", text)`, also in other processes."""
+    for report in terminalreporter.stats.get("passed", []):
+        for name, table in report.user_properties:
+            if name == "table":
+                terminalreporter.write_line("\n" + table)
 
 
 @dataclass(frozen=True)

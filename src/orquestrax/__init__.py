@@ -33,10 +33,12 @@ from orquestrax.base.errors import (
     SchemaMismatch,
     SettingsError,
     StepFailed,
+    StepInterrupted,
     StepTimedOut,
     WorkflowCancelled,
     WorkflowFailed,
     WorkflowTerminated,
+    WorkflowTimedOut,
 )
 from orquestrax.define.call import Call
 from orquestrax.define.resource import Resource, resource, use
@@ -89,11 +91,13 @@ __all__ = [
     "Step",
     "StepFailed",
     "StepInfo",
+    "StepInterrupted",
     "StepTimedOut",
     "Workflow",
     "WorkflowCancelled",
     "WorkflowFailed",
     "WorkflowTerminated",
+    "WorkflowTimedOut",
     "await_",
     "connect",
     "connect_sync",

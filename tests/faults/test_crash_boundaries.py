@@ -1,4 +1,4 @@
-"""A crash at every durable boundary of the kitchen sink: the engine is dropped there, another one goes on."""
+"""A crash at every durable boundary of the kitchen sink, as `async def` and as plain `def`: another engine goes on."""
 
 from __future__ import annotations
 
@@ -16,11 +16,13 @@ from orquestrax.client.client import Client
 from orquestrax.core.store.database import Address
 from orquestrax.core.store.migrate import reset
 from orquestrax.core.store.nodeverbs import declare_dead
+from orquestrax.define.workflow import Workflow
 from orquestrax.model import events
 from orquestrax.node import EngineOptions, Node
 from orquestrax.settings import Settings
 from tests.checker import check_instance
 from tests.faults.kitchen import EXPECTED, bodies, kitchen_sink
+from tests.faults.plain_kitchen import plain_kitchen_sink
 
 # Parks as often as it can, and polls often enough for a test.
 OPTIONS = EngineOptions(park_after=0.0, poll=0.05, lanes=1)
@@ -56,12 +58,13 @@ class Crasher:
 class Kitchen:
     """A schema, a home, and nodes one after another."""
 
-    def __init__(self, dsn: str, home: Path) -> None:
+    def __init__(self, dsn: str, home: Path, sink: Workflow[[int], dict[str, object]]) -> None:
+        self.sink = sink
         self.settings = Settings(database=dsn, home=home, project=home, namespace="kitchen")
         self.address = Address(dsn=dsn, schema="kitchen")
 
     async def node(self) -> tuple[Node, Client]:
-        node = Node(self.settings, {kitchen_sink.name: kitchen_sink}, options=OPTIONS, migrates=False)
+        node = Node(self.settings, {self.sink.name: self.sink}, options=OPTIONS, migrates=False)
         return node, await node.start()
 
     async def empty(self) -> None:
@@ -78,16 +81,19 @@ class Kitchen:
         await declare_dead(self.address, incarnation.fence.space, incarnation.fence.number, None)
 
 
-@pytest.fixture
-async def kitchen(dsn: str, tmp_path: Path) -> Kitchen:
-    made = Kitchen(dsn, tmp_path)
+PLAIN = pytest.param(plain_kitchen_sink, marks=pytest.mark.verify, id="plain")
+
+
+@pytest.fixture(params=[pytest.param(kitchen_sink, id="async"), PLAIN])
+async def kitchen(dsn: str, tmp_path: Path, request: pytest.FixtureRequest) -> Kitchen:
+    made = Kitchen(dsn, tmp_path, request.param)
     await reset(made.address)
     return made
 
 
-async def _drive(client: Client) -> object:
+async def _drive(kitchen: Kitchen, client: Client) -> object:
     """What somebody outside does: start, approve, await. Everything carries an id, so that it can be repeated."""
-    run = await client.start(kitchen_sink, 7, id="soup")
+    run = await client.start(kitchen.sink, 7, id="soup")
     with suppress(OrquestraxError):
         await run.signal("approval", True, message_id="the approval")
     return await run.result(timeout=20)
@@ -98,7 +104,7 @@ async def _run_with_crash(kitchen: Kitchen, at: int | None) -> Crasher:
     with faultpoint.armed(crasher):
         node, client = await kitchen.node()
         crasher.node = node
-        driving = asyncio.create_task(_drive(client))
+        driving = asyncio.create_task(_drive(kitchen, client))
         dying = asyncio.create_task(crasher.down.wait())
         await asyncio.wait({driving, dying}, return_when=asyncio.FIRST_COMPLETED)
     dying.cancel()
@@ -116,8 +122,8 @@ async def _run_with_crash(kitchen: Kitchen, at: int | None) -> Crasher:
 async def _recover(kitchen: Kitchen) -> None:
     node, client = await kitchen.node()
     try:
-        assert await _drive(client) == EXPECTED
-        history = await check_instance(client, kitchen_sink, "soup")
+        assert await _drive(kitchen, client) == EXPECTED
+        history = await check_instance(client, kitchen.sink, "soup")
         _check_bodies(str((await client.view("soup")).key), history)
     finally:
         await node.stop(grace=0)
@@ -139,7 +145,7 @@ async def test_I8_without_a_fault_each_body_runs_once_per_attempt(kitchen: Kitch
     bodies.clear()
     await _run_with_crash(kitchen, None)
     node, client = await kitchen.node()
-    history = await check_instance(client, kitchen_sink, "soup")
+    history = await check_instance(client, kitchen.sink, "soup")
     key = (await client.view("soup")).key
     ended = [events.decode(e) for e in history if e.type in (events.STEP_COMPLETED, events.STEP_FAILED)]
     assert {bodies[f"{key}:{e.command}", e.step] - e.attempt for e in ended} == {0}
@@ -161,5 +167,5 @@ async def test_I1_I3_I6_I7_I10_a_crash_at_every_boundary_changes_nothing(
         except Exception as error:
             failures.append(f"boundary {at} ({crasher.names[-1] if crasher.names else '?'}): {error!r}")
     with capsys.disabled():
-        print(f"\ncrash boundaries: {boundaries}, failures: {len(failures)}")
+        print(f"\ncrash boundaries of {kitchen.sink.name}: {boundaries}, failures: {len(failures)}")
     assert failures == []

@@ -7,7 +7,10 @@ from typing import Any, Final
 import msgspec
 
 from orquestrax.base.codec import encode_error
-from orquestrax.base.errors import StepFailed, StepTimedOut
+from orquestrax.base.errors import StepFailed, StepInterrupted, StepTimedOut
+
+OWN: Final[dict[str, type[StepFailed]]] = {cls.__name__: cls for cls in (StepTimedOut, StepInterrupted)}
+"""What the engine itself says of a step: no exception of its body."""
 
 
 class Failure(msgspec.Struct, frozen=True):
@@ -49,7 +52,7 @@ def decode(raw: bytes | str) -> Failure:
 def as_step_failed(failure: Failure) -> StepFailed:
     """The error that a workflow sees for it, with its chain of causes."""
     cause = None if failure.cause is None else as_step_failed(failure.cause)
-    timed_out = failure.type == StepTimedOut.__name__
-    cls = StepTimedOut if timed_out else StepFailed
-    kind = "" if timed_out else failure.type  # its message says it all
+    own = OWN.get(failure.type)
+    cls = StepFailed if own is None else own
+    kind = failure.type if own is None else ""  # its message says it all
     return cls(failure.message, type=kind, step=failure.step, traceback=failure.traceback, cause=cause)

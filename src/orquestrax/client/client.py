@@ -64,11 +64,19 @@ class Client:
             raise InvalidInput(f"{workflow!r} is not a workflow: decorate the function with @workflow")
         declared: Workflow[Any, R] = workflow
         encoded, digest = declared.signature.encode_and_digest(args, {})
-        new = self._new(declared.name, declared.version, encoded, digest, id, priority)
+        timeout = declared.options.timeout
+        new = self._new(declared.name, declared.version, encoded, digest, id, priority, timeout)
         return Run(self, await self._start(new), new.id, new.definition, decoder_of(declared))
 
     def _new(
-        self, definition: str, version: str, encoded: bytes, digest: bytes, id_: str | None, priority: int
+        self,
+        definition: str,
+        version: str,
+        encoded: bytes,
+        digest: bytes,
+        id_: str | None,
+        priority: int,
+        timeout: float | None = None,
     ) -> NewInstance:
         if not 0 <= priority <= LOWEST_PRIORITY:
             raise InvalidInput(f"priority {priority}: use 0 (first) to {LOWEST_PRIORITY}")
@@ -82,6 +90,7 @@ class Client:
             digest=digest,
             created_by=self._created_by,
             priority=priority,
+            timeout=timeout,
         )
 
     async def start_encoded(

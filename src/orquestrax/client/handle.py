@@ -16,6 +16,7 @@ from orquestrax.base.errors import (
     WorkflowCancelled,
     WorkflowFailed,
     WorkflowTerminated,
+    WorkflowTimedOut,
 )
 from orquestrax.base.ids import check_text
 from orquestrax.client.views import Ending, HistoryEvent, RunStatus
@@ -108,6 +109,8 @@ def failure(id_: str, error: bytes | str | None) -> OrquestraxError:
     stored = msgspec.json.decode(error) if error else {}
     kind, message = stored.get("type", ""), stored.get("message", "")
     cause = failure(id_, msgspec.json.encode(stored["cause"])) if stored.get("cause") else None
+    if kind == WorkflowTimedOut.__name__:
+        return WorkflowTimedOut(f"{id_}: {message}", cause=cause)
     text = f"{id_} failed: {kind}: {message}" if kind else f"{id_} failed"
     return WorkflowFailed(text, type=kind, traceback=stored.get("traceback", ""), cause=cause)
 

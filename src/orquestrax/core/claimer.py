@@ -47,7 +47,7 @@ class Claimer:
         self._definitions, self._capacity, self._poll = list(definitions), capacity, poll
         self._on_fenced, self._on_read = on_fenced, on_read
         self._due, self._mail = asyncio.Event(), asyncio.Event()
-        self._reconcile_at = 0.0
+        self._reconcile_at = self._overdue_at = 0.0
         self._stopping = False
         self._tasks: list[asyncio.Task[None]] = []
 
@@ -114,6 +114,7 @@ class Claimer:
 
     async def _claim_round(self) -> None:
         await self._take(await self._store.claim_orders(BATCH))
+        await self._take_overdue()
         while not self._stopping:
             taken = 0
             for lane, kept in ((0, 0), (1, int(self._capacity * RESERVE))):
@@ -126,6 +127,13 @@ class Claimer:
                 break
         if asyncio.get_running_loop().time() >= self._reconcile_at:
             await self._reconcile()
+
+    async def _take_overdue(self) -> None:
+        """Once in a poll, whatever the hints say: nothing hints that time has passed."""
+        now = asyncio.get_running_loop().time()
+        if now >= self._overdue_at:
+            self._overdue_at = now + self._poll
+            await self._take(await self._store.claim_overdue(BATCH))
 
     async def _mail_round(self) -> None:
         messages, now = await self._store.mail()

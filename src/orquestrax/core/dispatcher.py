@@ -102,6 +102,17 @@ class Dispatcher:
             waiting.clear()
 
     @property
+    def closed(self) -> bool:
+        """Whether this node starts nothing more."""
+        return self._closed
+
+    def knows(self, key: BodyKey) -> bool:
+        """Whether the body runs here, waits for a slot, or has an outcome that nobody has taken yet."""
+        if key in self._runner.running or key in self._kept:
+            return True
+        return any(key in waiting for waiting in self._waiting.values())
+
+    @property
     def backlog(self) -> int:
         """Jobs that wait for a slot."""
         return sum(len(waiting) for waiting in self._waiting.values())

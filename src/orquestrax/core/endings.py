@@ -28,6 +28,7 @@ def ended(execution: Execution, now: int, done: Done, *, start: NewInstance | No
         error=events.raw(payload) if payload is not None and status != events.COMPLETED else None,
         reason=reason_of(order),
         unhandled=[*(execution.unhandled or replay.unhandled()), *unhandled(execution.leftovers)],
+        unrun=finish is not None and finish.number == 0,
     )
     terminal = Event(execution.seq + 1, status, at, replay.issued, replay.trail, events.encode(data))
     change = RowChange(
@@ -42,13 +43,28 @@ def ended(execution: Execution, now: int, done: Done, *, start: NewInstance | No
     return write
 
 
-def unrun(row: InstanceRow, history: History, type_: str, *, node: str, now: int, done: Done) -> Write:
-    """The end of an instance whose code is not run: terminated without an owner, or cancelled before it began."""
+def unrun(
+    row: InstanceRow,
+    history: History,
+    type_: str,
+    *,
+    node: str,
+    now: int,
+    done: Done,
+    error: bytes | None = None,
+) -> Write:
+    """The end of an instance whose code is not run: terminated without an owner, cancelled or late before it began."""
     last = history.events[-1] if history.events else Event(0, "", row.started_at, 0, 0, b"")
     order = next((m for m in history.messages if m.kind in ("terminate", "cancel")), None)
     seen = {events.decode(e).message for e in history.events if e.type in (events.SIGNAL, events.CANCEL)}
     others = {m.message: m for m in reversed(history.messages) if m is not order and m.message not in seen}
-    data = events.Ended(node=node, reason=reason_of(order), unhandled=unhandled(reversed(others.values())))
+    data = events.Ended(
+        node=node,
+        error=events.raw(error) if error is not None else None,
+        reason=reason_of(order),
+        unhandled=unhandled(reversed(others.values())),
+        unrun=type_ != events.TERMINATED,
+    )
     at = max(last.at, now)
     terminal = Event(last.seq + 1, type_, at, last.issued, last.trail, events.encode(data))
     return Write(
@@ -56,7 +72,7 @@ def unrun(row: InstanceRow, history: History, type_: str, *, node: str, now: int
         read_mail=max([row.mail, *(message.number for message in history.messages)]),
         done=done,
         events=[terminal],
-        change=RowChange(status=type_, release=True, ended_at=at),
+        change=RowChange(status=type_, release=True, ended_at=at, error=error),
     )
 
 

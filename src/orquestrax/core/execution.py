@@ -18,11 +18,22 @@ from orquestrax.model import events
 from orquestrax.model.commands import Command, Finish, RunStep, StartTimer
 from orquestrax.model.events import Event
 from orquestrax.model.rows import Message, NewInstance, RowChange, Verdict, Write
-from orquestrax.replay.instance import Replay
+from orquestrax.replay.instance import Replay, Wait
 
 JOINED: Final = 200  # events of one write, about: what a commit carries well
 SOON: Final = 1_000_000  # microseconds: a shorter timer is not worth the status `waiting`
 _ENCODE: Final = msgspec.json.Encoder().encode
+_REMEMBERED: Final = frozenset(
+    {
+        events.SIGNAL,
+        events.CANCEL,
+        events.STEP_STARTED,
+        events.STEP_RETRYING,
+        events.ATTEMPT_FAILED,
+        events.ATTEMPT_STARTED,
+        events.TIMED_OUT,
+    }
+)
 
 
 @dataclass(slots=True)
@@ -49,6 +60,12 @@ class Execution:
     read_mail  the highest number of a message that has been read
     status     the row's status as the last write of it says
     retries    steps that wait for another attempt, by command
+    announced  the latest step_started of steps, by command
+    again_at   between two attempts of the whole run: when the next one is due
+    deadline   when the run is out of time; once it is late, when it ends without its code
+    late       the time limit of the run in seconds, once that has passed
+    unsaved    the deadline, while the row does not have it yet
+    armed      the moment for which the timer of the whole run is set, 0 if it is not
     ended      no code of it runs any more; what is left to do is to write the terminal event
     releasing  how many writes that give up the row are on their way: no timer may act until the last verdict
     latest     the last write that more events may join, and what follows its commit
@@ -66,6 +83,12 @@ class Execution:
     waits: bytes | None = None
     seen: set[str] = field(default_factory=set)
     retries: dict[int, RetryAt] = field(default_factory=dict)
+    announced: dict[int, events.StepStarted] = field(default_factory=dict)
+    again_at: int | None = None
+    deadline: int | None = None
+    unsaved: int | None = None
+    late: float = 0.0
+    armed: int = 0
     unhandled: list[events.Unhandled] | None = None
     leftovers: list[Message] = field(default_factory=list)
     pending: list[Event] = field(default_factory=list)
@@ -80,16 +103,34 @@ class Execution:
     def restore(self, history: list[Event]) -> None:
         """Replay stored events from the start. Raises NonDeterminism where the code does not fit them."""
         self.replay.replaying = True
-        self.replay.start()
-        for event in history:
+        for event in self._begin(history):
             self.replay.apply(event)
             self.seq, self.last_at = event.seq, event.at
             self._remember(event)
         self.replay.replaying = False
+        still_open = self.replay.open
+        self.retries = {number: retry for number, retry in self.retries.items() if number in still_open}
         self.finish = self.replay.take().finish
+
+    def _begin(self, history: list[Event]) -> list[Event]:
+        """Begin the replay at the newest attempt, and return the events behind."""
+        newest = next(
+            (n for n in range(len(history), 0, -1) if history[n - 1].type == events.ATTEMPT_FAILED), 0
+        )
+        if not newest:
+            self.replay.start()
+            return history
+        before, failed = history[: newest - 1], history[newest - 1]
+        self.replay.resume_at(failed, before)
+        self.seq, self.last_at = failed.seq, failed.at
+        for event in (*before, failed):
+            self._remember(event)
+        return history[newest:]
 
     def _remember(self, event: Event) -> None:
         """What a successor needs of an event beside its effect on the code."""
+        if event.type not in _REMEMBERED:
+            return
         if event.type in (events.SIGNAL, events.CANCEL):
             received: events.MessageReceived = events.decode(event)
             self.seen.add(received.message)
@@ -97,6 +138,16 @@ class Execution:
         elif event.type == events.STEP_RETRYING:
             retrying: events.StepRetrying = events.decode(event)
             self.retries[retrying.command] = RetryAt(retrying.due, retrying.attempt + 1, retrying.first_at)
+        elif event.type == events.STEP_STARTED:
+            started: events.StepStarted = events.decode(event)
+            self.announced[started.command] = started
+        elif event.type == events.ATTEMPT_FAILED:
+            self.again_at = events.decode(event).due
+        elif event.type == events.ATTEMPT_STARTED:
+            self.again_at = None
+        else:
+            timed_out: events.TimedOut = events.decode(event)
+            self.late, self.deadline, self.again_at = timed_out.seconds, timed_out.until, None
 
     def happened(self, type_: str, data: msgspec.Struct, now: int) -> None:
         """Apply one event; it joins those that the next write carries. No two events go back in time."""
@@ -126,6 +177,13 @@ class Execution:
         self.replay.close()
         self.finish, self.terminated_by, self.ended = None, order, True
 
+    def cut(self, payload: bytes) -> None:
+        """As `terminate`, but out of time: the end is a failure."""
+        self.unhandled = self.replay.unhandled()
+        self.replay.close()
+        self.finish = Finish(number=0, status=events.FAILED, payload=payload)
+        self.ended = True
+
     def unseen(self, messages: Iterable[Message]) -> Iterator[Message]:
         """Those whose sender's id has not come before; now it has."""
         for message in messages:
@@ -147,6 +205,9 @@ class Execution:
         start: NewInstance | None = None,
     ) -> Write:
         """Everything that has happened since the last write, as the next one."""
+        deadline = None
+        if self.unsaved is not None and (change is not None or start is not None):
+            deadline, self.unsaved = self.unsaved, None
         written, consumed = self.pending, self.consumed
         self.pending, self.consumed = [], []
         self.releasing += change is not None and change.release
@@ -159,6 +220,7 @@ class Execution:
             events=written,
             change=change,
             consumed=consumed,
+            deadline=deadline,
         )
 
     def join(self, effects: Effects) -> bool:
@@ -185,6 +247,7 @@ class Execution:
             return self._row("running", None)
         dues = [command.due for command in self.replay.open.values() if isinstance(command, StartTimer)]
         dues += [retry.due for retry in self.retries.values()]
+        dues += [due for due in (self.again_at, self.deadline) if due is not None]
         earliest, now = min(dues, default=None), clock()
         if earliest is not None and earliest <= now + SOON:
             return self._row("running", None)
@@ -208,6 +271,8 @@ class Execution:
         """For what it waits; a wait that knows no place gets the line where the main task waits."""
         file, line = self.replay.waits_at()
         waits = self.replay.waits()
+        if self.again_at is not None:
+            waits.append(Wait("attempt", str(self.replay.attempt), None, None, self.last_at, self.again_at))
         return _ENCODE([w if w.file else msgspec.structs.replace(w, file=file, line=line) for w in waits])
 
     def wrote(self, change: RowChange) -> None:

@@ -72,6 +72,8 @@ class Happenings:
         command = execution.replay.open.get(job.key.command) if execution is not None else None
         if execution is None or execution.ended or command is None:
             return
+        if isinstance(command, RunStep) and command.step.options.at_most_once:
+            return  # said before it began
         started = events.StepStarted(
             job.key.command,
             job.step.name,
@@ -89,7 +91,10 @@ class Happenings:
         if execution is None or execution.ended or execution.releasing:
             return
         command = execution.replay.open.get(number)
-        if isinstance(command, StartTimer):
+        if not number:
+            with self._turns.guarded(execution):
+                self._turns.run_due(execution)
+        elif isinstance(command, StartTimer):
             with self._turns.guarded(execution):
                 execution.happened(events.TIMER_FIRED, events.TimerFired(number), self._turns.clock.now())
                 self._turns.advance(execution, execution.turn(self._turns.clock.now()))
@@ -125,12 +130,7 @@ class Happenings:
         messages = list(messages)
         execution.consumed += [message.number for message in messages]
         for message in execution.unseen(messages):
-            if execution.ended or execution.replay.finished:
-                execution.leftovers.append(message)
-            elif message.kind == "terminate":
-                self._turns.terminate(execution, message)
-            else:
-                execution.receive(message, now)
+            self._turns.take_in(execution, message, now)
 
 
 def _step_ended(job: Job, outcome: Outcome, node: str, **payload: msgspec.Raw) -> events.StepEnded:

@@ -13,6 +13,7 @@ from orquestrax.core.endings import blocked, unrun
 from orquestrax.core.execution import Execution
 from orquestrax.core.happenings import Happenings
 from orquestrax.core.turns import Turns
+from orquestrax.core.wholerun import deadline_of, is_late, late_error
 from orquestrax.define.workflow import Workflow
 from orquestrax.model import events
 from orquestrax.model.rows import History, InstanceRow, NewInstance, Verdict, Write
@@ -36,6 +37,7 @@ class Intake:
         try:
             execution = self._execution(new.key, new.id, self._workflows[new.definition], now, new.input)
             self._turns.memory.executions[new.key] = execution
+            execution.deadline = execution.unsaved = deadline_of(execution.workflow, now)
             execution.replay.start()
             self._turns.advance(execution, execution.turn(now), start=new, told=told)
         except Exception:
@@ -50,6 +52,9 @@ class Intake:
         orders = {message.kind for message in history.messages} & set(ORDERS)
         if "terminate" in orders or ("cancel" in orders and row.never_started):
             self._end_unrun(row, history, events.TERMINATED if "terminate" in orders else events.CANCELLED)
+            return
+        if row.never_started and is_late(row, self._turns.clock.now()):
+            self._end_unrun(row, history, events.FAILED, late_error(row))
             return
         try:
             execution = self._rebuild(row, history)
@@ -67,6 +72,9 @@ class Intake:
             raise OrquestraxError(f"no code for the definition {row.definition!r} is here")
         execution = self._execution(row.key, row.id, workflow, row.started_at, row.input.encode())
         execution.status = row.status
+        execution.deadline = row.deadline
+        if row.deadline is None:
+            execution.deadline = execution.unsaved = deadline_of(workflow, row.created_at)
         try:
             execution.restore(history.events)
         except BaseException:
@@ -82,6 +90,8 @@ class Intake:
             taken = events.TakenOver(dead=str(row.lost_owner), node=self._turns.node)
             execution.happened(events.TAKEN_OVER, taken, now)
         self._happenings.read(execution, history.messages, now)
+        if execution.announced:
+            self._turns.interrupt(execution, now)
         effects = execution.turn(now)
         effects.act = [c for c in execution.replay.open.values() if c.number not in history.queued]
         self._turns.advance(execution, effects)
@@ -102,15 +112,19 @@ class Intake:
             key=key, id=id_, workflow=workflow, replay=replay, node=self._turns.node, last_at=started_at
         )
 
-    def _end_unrun(self, row: InstanceRow, history: History, type_: str) -> None:
-        """End an instance without running its code: terminated, or cancelled before it ever ran."""
+    def _end_unrun(self, row: InstanceRow, history: History, type_: str, error: bytes | None = None) -> None:
+        """End an instance without running its code: terminated, or cancelled or late before it ever ran."""
         now, done = self._turns.clock.now(), self._unrun_done(row)
-        self._turns.journal.submit(unrun(row, history, type_, node=self._turns.node, now=now, done=done))
+        write = unrun(row, history, type_, node=self._turns.node, now=now, done=done, error=error)
+        self._turns.journal.submit(write)
 
     def _refused(self, row: InstanceRow, history: History, error: Exception) -> None:
         """The code here does not fit the history: the instance is parked as blocked, with both sides."""
         if any(message.kind == "cancel" for message in history.messages):
             self._end_unrun(row, history, events.CANCELLED)
+            return
+        if is_late(row, self._turns.clock.now()):
+            self._end_unrun(row, history, events.FAILED, late_error(row))
             return
         log.warning("instance %s is blocked: %s", row.id, error)
         workflow = self._workflows.get(row.definition)

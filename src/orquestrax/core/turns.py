@@ -22,7 +22,9 @@ from orquestrax.core.endings import block_of, ended
 from orquestrax.core.execution import Effects, Execution
 from orquestrax.core.journal import Journal
 from orquestrax.core.memory import Ending, Memory
+from orquestrax.core.once import announce, begun, interrupt, is_announced
 from orquestrax.core.timers import Timers
+from orquestrax.core.wholerun import GRACE, cut, plan_attempt, start_attempt, time_out
 from orquestrax.model.commands import RunStep, StartTimer
 from orquestrax.model.jobs import BodyKey, Job
 from orquestrax.model.rows import Message, NewInstance, Verdict, Write
@@ -55,7 +57,7 @@ class Turns:
     ) -> None:
         self.node, self.memory, self.clock, self.journal = node, memory, clock, journal
         self.park_after = int(park_after * 1_000_000)
-        self.history_limit = HISTORY_LIMIT
+        self.history_limit, self.grace = HISTORY_LIMIT, GRACE
         self.on_changed, self.on_mail, self.on_evicted = on_changed, on_mail, on_evicted
         self._dispatcher, self._timers = dispatcher, timers
 
@@ -81,6 +83,8 @@ class Turns:
         told: Callable[[Verdict], None] | None = None,
     ) -> None:
         """Hand events and outcome of a turn to the journal together; act on its commands after the commit."""
+        if execution.finish is not None and plan_attempt(execution, self.clock.now()):
+            self._take_in_leftovers(execution)
         if execution.ended or execution.finish is not None:
             execution.ended = True
             self.write_end(execution, effects, start=start, told=told)
@@ -124,6 +128,7 @@ class Turns:
             return
         if write.change is not None and write.change.release:
             execution.releasing -= 1
+            execution.armed = 0
             effects = Effects(list(execution.replay.open.values()), effects.stop)
             self.on_mail()
         self.act(execution, effects)
@@ -135,6 +140,8 @@ class Turns:
             self._dispatcher.cancel(execution.key, step.number, step.step.options.executor)
         if execution.ended or execution.releasing:
             return
+        if execution.deadline is not None or execution.again_at is not None:
+            self._arm_run(execution)
         still_open = execution.replay.open
         for command in effects.act:
             if command.number not in still_open:
@@ -147,8 +154,51 @@ class Turns:
             elif isinstance(command, StartTimer):
                 self._timers.arm(command.due, execution.key, command.number)
 
+    def _arm_run(self, execution: Execution) -> None:
+        """The timer of the whole run, under the number 0, which no command has."""
+        due = min(moment for moment in (execution.deadline, execution.again_at) if moment is not None)
+        if execution.armed != due:
+            execution.armed = due
+            self._timers.arm(due, execution.key, 0)
+
+    def _take_in_leftovers(self, execution: Execution) -> None:
+        """What came behind the failure, in the same batch of mail, is for the next attempt."""
+        messages, execution.leftovers = execution.leftovers, []
+        for message in messages:
+            self.take_in(execution, message, self.clock.now())
+        execution.finish = execution.replay.take().finish or execution.finish
+
+    def take_in(self, execution: Execution, message: Message, now: int) -> None:
+        """A message that has not been seen before: into the history, unless no code is there to take it."""
+        if execution.ended or execution.replay.finished:
+            execution.leftovers.append(message)
+        elif message.kind == "terminate":
+            self.terminate(execution, message)
+        else:
+            execution.receive(message, now)
+
+    def run_due(self, execution: Execution) -> None:
+        """The timer of the whole run has fired: its time is over, or its next attempt is due."""
+        now, execution.armed = self.clock.now(), 0
+        if execution.deadline is not None and execution.deadline <= now:
+            if execution.late:
+                self.stop_bodies(execution)
+                cut(execution)
+            else:
+                time_out(execution, now, self.grace)
+        elif execution.again_at is not None and execution.again_at <= now:
+            start_attempt(execution, now)
+        self.advance(execution, Effects() if execution.ended else execution.turn(now))
+
     def dispatch(self, execution: Execution, command: RunStep) -> None:
-        retry = execution.retries.pop(command.number, None) if execution.retries else None
+        retry = execution.retries.get(command.number) if execution.retries else None
+        if command.step.options.at_most_once and not is_announced(execution, command):
+            if not self._dispatcher.closed:
+                announce(execution, command, self.clock.now())
+                self.advance(execution, Effects([command]))
+            return
+        if retry is not None:
+            del execution.retries[command.number]
         self._dispatcher.dispatch(
             Job(
                 key=BodyKey(execution.key, command.number),
@@ -226,6 +276,13 @@ class Turns:
                 change=block_of(error, digest=execution.workflow.digest),
             )
         )
+
+    def interrupt(self, execution: Execution, now: int) -> None:
+        """At-most-once steps that were begun and are not known here any more fail; they are not run again."""
+        for command in begun(execution):
+            lost = not self._dispatcher.knows(BodyKey(execution.key, command.number))
+            if lost and command.number in execution.replay.open:
+                interrupt(execution, command, now)
 
     def stop_bodies(self, execution: Execution) -> None:
         for command in list(execution.replay.open.values()):

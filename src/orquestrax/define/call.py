@@ -55,7 +55,9 @@ class Call(Coroutine[Any, Any, R]):
         self._begun = True
         replay = current()
         if replay is not None:
-            return self._ask(replay).__await__()
+            step = self.step  # as `_ask`: this is the hottest of its callers
+            arguments = step.signature.encode(self._args, self._kwargs)
+            return replay.ask_step(step, arguments, self.file, self.line).__await__()
         return run_once(self.step, self._args, self._kwargs).__await__()
 
     def send(self, value: Any, /) -> Any:

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from orquestrax.base.codec.failures import names_of_bases
-from orquestrax.base.errors import StepTimedOut
-from orquestrax.base.failures import Failure, as_step_failed
+from orquestrax.base.failures import OWN, Failure, as_step_failed
 
 
 def rebuild(failure: Failure, raises: Sequence[type[BaseException]]) -> BaseException:
@@ -16,7 +15,7 @@ def rebuild(failure: Failure, raises: Sequence[type[BaseException]]) -> BaseExce
     one. All this follows from what is stored, so it is the same live and in replay. Never raises: what cannot
     be made again comes as `StepFailed` with a note that says why.
     """
-    classes = [] if failure.type == StepTimedOut.__name__ else _classes_of(failure, raises)
+    classes = [] if failure.type in OWN else _classes_of(failure, raises)
     if not classes:
         return as_step_failed(failure)
     reasons = []

@@ -97,10 +97,17 @@ class Step(Generic[P, R]):
                 f"{self.name}.call(…) blocks: in an `async def` workflow write `await {self.name}(…)`, "
                 "and call a plain def that uses it as `await ox.to_greenlet(function, …)`"
             )
-        frame = sys._getframe(1)  # noqa: SLF001 - as in __call__
-        file, line = frame.f_code.co_filename, frame.f_lineno
+        file, line = self._called_at()
         result = plain.wait(Call(self, args, kwargs, file, line))  # pyright: ignore[reportArgumentType]
         return result
+
+    def _called_at(self) -> tuple[str, int]:
+        """Where `call` was called; where the step is written if nobody did: `to_greenlet(charge.call, order)`."""
+        try:
+            frame = sys._getframe(2)  # noqa: SLF001 - as in __call__
+        except ValueError:
+            return self.file, self.line
+        return frame.f_code.co_filename, frame.f_lineno
 
     def rebuild_error(self, raw: bytes | str) -> BaseException:
         """The exception that a workflow sees: one of `raises=` as itself, else `StepFailed`."""

@@ -62,7 +62,8 @@ class Receive(Command, frozen=True, kw_only=True, gc=False):
 class Finish(Command, frozen=True, kw_only=True, gc=False):
     """The workflow function returned, raised or was cancelled.
 
-    `status` is completed, failed or cancelled; `payload` the encoded result or error.
+    `status` is completed, failed or cancelled; `payload` the encoded result or error. Its number is 0 if it was not
+    the code that came to this end.
     """
 
     kind: ClassVar[str] = "finish"

@@ -23,13 +23,15 @@ class InstanceRow(msgspec.Struct, frozen=True, kw_only=True):
     started_at: int
     mail: int
     input: str
+    created_at: int = 0
+    deadline: int | None = None
     lost_owner: int | None = None
     never_started: bool = False
     blocked: bool = False
 
 
 class NewInstance(msgspec.Struct, frozen=True, kw_only=True):
-    """A start as it is inserted; `digest` identifies the input."""
+    """A start as it is inserted; `digest` identifies the input, `timeout` (seconds) limits the whole run."""
 
     key: UUID
     id: str
@@ -39,6 +41,7 @@ class NewInstance(msgspec.Struct, frozen=True, kw_only=True):
     digest: bytes
     created_by: str = ""
     priority: int = 2
+    timeout: float | None = None
 
 
 class Message(msgspec.Struct, frozen=True, kw_only=True):
@@ -94,6 +97,7 @@ class Write(msgspec.Struct, kw_only=True):
     A park, a block and an end (`change.release`) hold only while the row's mail is `read_mail`. A park that meets
     new mail is left out and the rest is written (`parked` tells); an end or a block is then not written at all.
     Nothing may follow a start or a change of the same instance within one batch.
+    `deadline` goes into the row with a start or a change.
     `done` is called once with the verdict, after the commit. `taken` says that it belongs to a batch by now: until
     then more events may join it.
     """
@@ -106,6 +110,7 @@ class Write(msgspec.Struct, kw_only=True):
     events: list[Event] = []
     change: RowChange | None = None
     consumed: list[int] = []
+    deadline: int | None = None
     parked: bool = False
     taken: bool = False
 

@@ -24,4 +24,5 @@ def describe(workflow: Workflow[Any, Any]) -> DefinitionView:
         source=workflow.source,
         registered_at=0,
         served=True,
+        timeout=workflow.options.timeout,
     )

@@ -6,7 +6,7 @@ import asyncio
 import functools
 from asyncio import _get_running_loop
 from collections.abc import Awaitable, Callable, Coroutine
-from inspect import isawaitable
+from inspect import isawaitable, iscoroutinefunction
 from typing import Any, NoReturn, ParamSpec, TypeVar
 
 from orquestrax.base.errors import ForbiddenInWorkflow, InvalidInput, NotInWorkflow
@@ -48,14 +48,17 @@ def to_greenlet(function: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) 
         ox.await_(asyncio.gather(*(ox.to_greenlet(ship, parcel) for parcel in parcels)))
         ox.await_(asyncio.wait_for(ox.to_greenlet(ship, parcel), 3600))
 
-    Error: NotInWorkflow outside of workflows.
+    Errors: NotInWorkflow outside of workflows, InvalidInput for what is awaited as it is.
     """
+    name = getattr(function, "__name__", type(function).__name__)
+    if iscoroutinefunction(function) or isawaitable(function):
+        raise InvalidInput(f"to_greenlet({name}, …) is for a plain `def`: await `{name}(…)` itself")
     loop = _get_running_loop()
     if not isinstance(loop, Loop):
         raise NotInWorkflow("to_greenlet() works only in the code of a workflow, and none is running here")
     coroutine = drive(Plain(loop, functools.partial(function, *args, **kwargs)))
-    for name in ("__name__", "__qualname__"):  # what tasks and warnings call it
-        setattr(coroutine, name, getattr(function, name, type(function).__name__))
+    named: Any = coroutine  # what tasks and warnings call it
+    named.__name__, named.__qualname__ = name, getattr(function, "__qualname__", name)
     return coroutine
 
 

@@ -19,7 +19,7 @@ from orquestrax.replay.attempts import WHOLE_RUN, resume
 from orquestrax.replay.driving import DRIVERS
 from orquestrax.replay.ending import Ending
 from orquestrax.replay.eviction import evict
-from orquestrax.replay.loop import Loop, host_in_callback
+from orquestrax.replay.loop import Loop, require_callback
 from orquestrax.replay.machine import Machine
 from orquestrax.replay.sites import Site
 from orquestrax.replay.tasks import CommandFuture
@@ -115,7 +115,7 @@ class Replay:
         """Begin the main task at `identity.started_at` and run until idle."""
         if self._started or self.closed:
             raise RuntimeError(f"{self.identity.id!r} was {'closed' if self.closed else 'started'} before")
-        host_in_callback()
+        require_callback()
         self._started = True
         self.begin()
 
@@ -162,6 +162,7 @@ class Replay:
         elif self._ending.finish is not None:
             raise mismatch.ended(event, self._ending.finish)
         else:
+            require_callback()
             driver(self.loop, event, data)
 
     def _note(self, event: Event, data: Any) -> None:
@@ -182,7 +183,7 @@ class Replay:
         """In place of `start` and all events before: stand where this attempt_failed, the newest, has led to."""
         if self._started or self.closed:
             raise RuntimeError(f"{self.identity.id!r} was {'closed' if self.closed else 'started'} before")
-        host_in_callback()
+        require_callback()
         self._started = True
         resume(self, event, earlier)
 

@@ -88,15 +88,12 @@ class Loop(Maker):
     # -- running --
 
     def run(self) -> None:
-        """Run callbacks until none is ready. RuntimeError inside a task of the host's loop."""
-        self._stand_in(host_in_callback(), self._run_ready)
+        """Run callbacks until none is ready."""
+        self.within(self._run_ready)
 
     def within(self, work: Callable[[], None]) -> None:
-        """Do this as the running loop."""
-        self._stand_in(_get_running_loop(), work)
-
-    def _stand_in(self, host: asyncio.AbstractEventLoop | None, work: Callable[[], None]) -> None:
-        """In the host's place. Garbage waits: no finalizer may run in the midst of workflow code."""
+        """Do this as the running loop. Garbage waits: no finalizer may run in the midst of workflow code."""
+        host = _get_running_loop()
         hooks = sys.get_asyncgen_hooks()
         collecting = gc.isenabled()
         sys.set_asyncgen_hooks(self._generator_began, _leave)
@@ -187,15 +184,14 @@ def _microseconds(seconds: float, delay: float) -> int:
     return ceil(max(seconds, 0.0) * 1e6 - 1e-3)
 
 
-def host_in_callback() -> asyncio.AbstractEventLoop | None:
-    """The host's loop. RuntimeError inside a task of it: asyncio cannot run a task within another one."""
+def require_callback() -> None:
+    """RuntimeError inside a task of the host's loop: asyncio cannot run a task within another one."""
     host = _get_running_loop()
     if host is not None and current_task(host) is not None:
         raise RuntimeError(
             "workflow code cannot run inside a task of the host's loop: "
             "enter it from a plain callback, as loop.call_soon makes them"
         )
-    return host
 
 
 def half_used(generator: AsyncGenerator[Any, Any]) -> bool:

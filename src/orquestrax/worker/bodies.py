@@ -22,7 +22,6 @@ async def run_coroutine(attempt: Attempt, resources: Resources) -> bytes | BaseE
     step = attempt.job.step
     try:
         args, kwargs = step.signature.decode(attempt.job.arguments)
-        resources.enter()
         if step.uses:
             kwargs = await resources.bind(step, kwargs)
         result: bytes = step.signature.result.encode(await step.fn(*args, **kwargs))

@@ -72,6 +72,9 @@ class StepRunner:
         self._now, self._resources, self._on_end = now, resources, on_end
         self._on_free = on_free
         self._cancel_grace, self._rng = cancel_grace, rng or random.Random()
+        # What a body starts from; copying a context costs nothing, whatever it holds.
+        self._ground: Final = Context()
+        self._ground.run(resources.enter)
         self._slots: Final = Slots(slots)
         self._threads: Final = ThreadPool(f"{node}-step")
         self._processes: Final = ProcessPool(self._slots.free("process"))
@@ -177,7 +180,7 @@ class StepRunner:
         else:
             body = run_in_thread(attempt, self._resources, self._threads)
         # Not loop.create_task: an eager task factory, if the process has one, would run the body right here.
-        task = asyncio.Task(body, loop=self._loop, name=attempt.name, context=Context())
+        task = asyncio.Task(body, loop=self._loop, name=attempt.name, context=self._ground.copy())
         task.add_done_callback(partial(self._ended, attempt), context=self._context)
         attempt.task = task
         self._watch.add(attempt)
@@ -249,8 +252,9 @@ class StepRunner:
 
     def _forget(self, attempt: Attempt) -> None:
         attempt.waited_for = False
-        attempt.disarm()
         self._watch.discard(attempt)
+        if attempt.timer is not None or attempt.pulse is not None:
+            attempt.disarm()
         if attempt.pulse is not None:
             self.reports.ended(attempt)
         del self._attempts[attempt.job.key]
@@ -261,7 +265,8 @@ class StepRunner:
             self.reports.over(key)
 
     def _release(self, attempt: Attempt) -> None:
-        self.abandoned.pop(attempt, None)
+        if self.abandoned:
+            self.abandoned.pop(attempt, None)
         attempt.call = None  # it holds the body's context, and that holds the attempt
         self._slots.give_back(attempt.job.step.options.executor)
 

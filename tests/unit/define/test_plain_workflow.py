@@ -122,6 +122,22 @@ def test_several_at_a_time(begin):
     assert instance.ended == ("completed", ["r", "p"])
 
 
+def test_the_blocking_face_itself_in_a_greenlet(begin):
+    @workflow
+    def both(order: Order) -> list[str]:
+        return ox.await_(asyncio.gather(ox.to_greenlet(charge.call, order), ox.to_greenlet(pack.call, order)))
+
+    instance = begin(both, Order("42", 9.5))
+    commands = instance.asked()
+    assert [(command.file, command.line) for command in commands] == [
+        (charge.file, charge.line),
+        (pack.file, pack.line),
+    ]
+    for command in commands:
+        instance.answer(command, result=b'"x"')
+    assert instance.ended == ("completed", ["x", "x"])
+
+
 def test_what_was_not_awaited_is_no_result(begin):
     @workflow
     def forgotten(order: Order) -> str:

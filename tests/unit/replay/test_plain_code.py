@@ -437,6 +437,18 @@ def test_what_cannot_be_awaited(host: Hosts) -> None:
     assert host(plain(main)).result is None
 
 
+def test_what_is_awaited_as_it_is(host: Hosts) -> None:
+    async def helper() -> None: ...
+
+    def main() -> None:
+        with pytest.raises(
+            InvalidInput, match=r"^to_greenlet\(helper, …\) is for a plain `def`: await `helper\(…"
+        ):
+            to_greenlet(helper)
+
+    assert host(plain(main)).result is None
+
+
 # -- where it waits --
 
 

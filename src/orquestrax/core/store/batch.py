@@ -43,6 +43,7 @@ class BatchWriter:
         )
         kept = [write for write in writes if verdicts[id(write)] is Verdict.COMMITTED]
         await self._insert_events(kept)
+        await self._set_deadlines([write for write in kept if write.deadline is not None])
         await self._update_rows([write for write in kept if write.change is not None])
         await self._delete_messages(kept)
         faultpoint.reach("journal.before_commit")
@@ -103,6 +104,11 @@ class BatchWriter:
             [event.trail for _, event in rows],
             [event.data.decode() if isinstance(event.data, bytes) else event.data for _, event in rows],
         )
+
+    async def _set_deadlines(self, writes: list[Write]) -> None:
+        if writes:
+            columns = [write.key for write in writes], [write.deadline for write in writes]
+            await self._execute("set_deadlines", len(writes), *columns)
 
     async def _update_rows(self, writes: list[Write]) -> None:
         if not writes:

@@ -33,6 +33,7 @@ class InstanceView(msgspec.Struct, frozen=True, kw_only=True):
     created_at: int
     started_at: int | None
     ended_at: int | None
+    deadline: int | None
     created_by: str
     digest: bytes
     input: str
@@ -57,7 +58,7 @@ class EventView(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class DefinitionView(msgspec.Struct, frozen=True, kw_only=True):
-    """A registered definition; `served` if a live node has it."""
+    """A registered definition; `served` if a live node has it. `timeout` in seconds, None is no limit."""
 
     name: str
     version: str
@@ -70,6 +71,7 @@ class DefinitionView(msgspec.Struct, frozen=True, kw_only=True):
     source: str
     registered_at: int
     served: bool
+    timeout: float | None = None
 
 
 class NodeView(msgspec.Struct, frozen=True, kw_only=True):
@@ -112,7 +114,7 @@ class ClientStore:
         """Store an instance as pending; False if the id exists already."""
         rows = await self.database.fetch(
             "start_pending", new.key, new.id, new.definition, new.version, new.priority, new.created_by,
-            new.input.decode(), new.digest,
+            new.input.decode(), new.digest, new.timeout,
         )  # fmt: skip
         return bool(rows)
 
@@ -197,5 +199,5 @@ class ClientStore:
         for d in definitions:
             await self.database.fetch(
                 "register_definition", d.name, d.version, d.digest, d.input_schema, d.output_schema, d.doc, d.file,
-                d.line, d.source,
+                d.line, d.source, d.timeout,
             )  # fmt: skip

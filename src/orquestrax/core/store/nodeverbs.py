@@ -38,6 +38,10 @@ class NodeStore:
         """Take instances without an owner that are to end without running code."""
         return [_row(row) for row in await self._fenced("claim_orders", limit)]
 
+    async def claim_overdue(self, limit: int) -> list[InstanceRow]:
+        """Take instances without an owner that are out of time and that no code will look after."""
+        return [_row(row) for row in await self._fenced("claim_overdue", limit)]
+
     async def owned(self) -> list[InstanceRow]:
         """Every row that says it is mine, read while no other transaction of this node is open."""
         async with self._connected() as connection:

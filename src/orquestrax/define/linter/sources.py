@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import ast
 import linecache
-import re
 from dataclasses import dataclass, field
 from types import FunctionType
-from typing import Any, Final
+from typing import Any
+
+from orquestrax.base.allowance import allows
 
 Node = ast.FunctionDef | ast.AsyncFunctionDef
-_ALLOW: Final = re.compile(r"#\s*ox:\s*allow\b")
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,11 +23,6 @@ class Source:
     def allows(self, first: int, last: int | None = None) -> bool:
         """Whether one of these lines says so."""
         return any(line in self.allowed for line in range(first, (last or first) + 1))
-
-
-def allowed(line: str) -> bool:
-    """Whether this line of source says `# ox: allow`."""
-    return _ALLOW.search(line) is not None
 
 
 class Sources:
@@ -60,7 +55,7 @@ def _read(file: str, names: dict[str, Any]) -> Source:
         for node in ast.walk(tree)
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
     }
-    return Source(functions, frozenset(n for n, line in enumerate(lines, 1) if allowed(line)))
+    return Source(functions, frozenset(n for n, line in enumerate(lines, 1) if allows(line)))
 
 
 def first_line(node: Node) -> int:

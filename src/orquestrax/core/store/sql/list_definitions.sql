@@ -1,4 +1,4 @@
-select name, version, digest, input_schema::text, output_schema::text, doc, file, line, source, registered_at,
+select name, version, digest, input_schema::text, output_schema::text, doc, file, line, source, registered_at, timeout,
        exists (select from {schema}.nodes as n where n.status = 'alive' and d.name = any(n.definitions)
                and n.seen_at > {schema}.now() - make_interval(secs => $2)) as served
 from {schema}.definitions as d

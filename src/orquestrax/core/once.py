@@ -1,0 +1,70 @@
+"""At-most-once steps: `step_started` is committed before the body runs, and a body that is lost is not run again.
+
+The node may die between that commit and the body, which then has not run at all; a successor cannot know, and says
+the same of it: `StepInterrupted`. Only an outcome that the body itself came to is retried.
+"""
+
+from __future__ import annotations
+
+from orquestrax.base import failures
+from orquestrax.base.errors import StepInterrupted
+from orquestrax.core.execution import Execution
+from orquestrax.model import events
+from orquestrax.model.commands import RunStep
+
+
+def is_announced(execution: Execution, command: RunStep) -> bool:
+    """Whether the attempt that is due next has been written down as begun."""
+    started = execution.announced.get(command.number)
+    return started is not None and started.attempt == _attempt(execution, command)
+
+
+def announce(execution: Execution, command: RunStep, now: int) -> None:
+    """Write down that the next attempt begins here."""
+    started = events.StepStarted(
+        command.number,
+        command.name,
+        _attempt(execution, command),
+        execution.node,
+        now,
+        command.file,
+        command.line,
+    )
+    execution.announced[command.number] = started
+    execution.happened(events.STEP_STARTED, started, now)
+
+
+def begun(execution: Execution) -> list[RunStep]:
+    """At-most-once steps of which an attempt was begun and no outcome is known."""
+    return [
+        command
+        for command in execution.replay.open.values()
+        if isinstance(command, RunStep)
+        and command.step.options.at_most_once
+        and is_announced(execution, command)
+    ]
+
+
+def interrupt(execution: Execution, command: RunStep, now: int) -> None:
+    """The step fails: whether it took effect is not known."""
+    started = execution.announced[command.number]
+    error = StepInterrupted(
+        f"step {command.name!r} was begun on {started.node} and lost: whether it took effect is not known, and being "
+        "at_most_once it is not run again",
+        step=command.name,
+    )
+    failed = events.StepEnded(
+        command=command.number,
+        step=command.name,
+        attempt=started.attempt,
+        node=started.node,
+        started_at=started.started_at,
+        ended_at=now,
+        error=events.raw(failures.encode(error, step=command.name)),
+    )
+    execution.happened(events.STEP_FAILED, failed, now)
+
+
+def _attempt(execution: Execution, command: RunStep) -> int:
+    retry = execution.retries.get(command.number)
+    return 1 if retry is None else retry.attempt
