@@ -108,7 +108,7 @@ class Dispatcher:
 
     def knows(self, key: BodyKey) -> bool:
         """Whether the body runs here, waits for a slot, or has an outcome that nobody has taken yet."""
-        if key in self._runner.running or key in self._kept:
+        if self._runner.is_running(key) or key in self._kept:
             return True
         return any(key in waiting for waiting in self._waiting.values())
 
