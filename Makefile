@@ -29,6 +29,7 @@ test: $(TEST) ## unit, store, faults, browser: under 8 minutes
 	@$(BIN)/python -m pytest -n 2 -m "not verify"
 
 verify: $(TEST) ## a second PostgreSQL, kill -9 sweeps, thousands of programs: under 25 minutes
+	@sh .ci/pythons
 	@$(BIN)/python -m pytest -n 2 -m verify
 	@PATH="$$PWD/$(BIN):$$PATH" sh .ci/second-postgresql
 

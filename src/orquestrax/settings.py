@@ -8,6 +8,7 @@ host       ORQUESTRAX_HOST           host = "127.0.0.1"
 port       ORQUESTRAX_PORT           port = 4000
 token      ORQUESTRAX_TOKEN          (never in the file)
 deadline   ORQUESTRAX_DEADLINE       deadline = 10.0                  seconds that a database call may take
+hung_after ORQUESTRAX_HUNG_AFTER     hung_after = 30.0                seconds after which a stuck node is given up
 processes  ORQUESTRAX_PROCESSES      processes = 4                    child processes for steps; one per core
 """
 
@@ -26,7 +27,17 @@ from orquestrax.core.store.embedded import default_home
 from orquestrax.core.store.statements import quoted_schema
 
 FILE: Final = "orquestrax.toml"
-KEYS: Final = ("database", "namespace", "home", "host", "port", "token", "deadline", "processes")
+KEYS: Final = (
+    "database",
+    "namespace",
+    "home",
+    "host",
+    "port",
+    "token",
+    "deadline",
+    "hung_after",
+    "processes",
+)
 _POSTGRES: Final = re.compile(r"postgres(ql)?(\+\w+)?://")
 _OURS: Final = re.compile(r"(postgres(ql)?)(\+\w+)?(://)")
 
@@ -44,6 +55,7 @@ class Settings:
     port: int = 4000
     token: str | None = None
     deadline: float = 10.0
+    hung_after: float = 30.0
     processes: int | None = None
 
 
@@ -90,6 +102,7 @@ def _settings(values: Mapping[str, tuple[Any, str]], folder: Path) -> Settings:
         port=int(_number(values, "port", 4000, low=1, high=65535)),
         token=_token(values),
         deadline=_number(values, "deadline", 10.0, low=0.1, high=3600),
+        hung_after=_number(values, "hung_after", 30.0, low=1.0, high=86400),
         processes=int(_number(values, "processes", 1, low=1, high=1000)) if "processes" in values else None,
     )
 

@@ -62,9 +62,9 @@ class Waiting:
             say(f"no node serves {view.definition} yet: start one with `orquestrax start MODULE`")
             return
         say(f"no node serves {view.definition}: this process does, until {view.id} has ended")
-        from orquestrax.node.node import Node
+        from orquestrax.node import EngineOptions, Node
 
-        node = Node(self._settings, self._code.workflows)
+        node = Node(self._settings, self._code.workflows, options=EngineOptions(exits=True))
         await node.start()
         self._node.push_async_callback(node.stop, grace=0)
 

@@ -1,6 +1,7 @@
 """The heartbeat: one row's counter, raised every two seconds from a thread and a connection of its own.
 
-It shares nothing with user code: neither the event loop nor the pool, so a busy node still beats. What it brings
+It shares nothing with user code: neither the event loop nor the pool, so a busy node still beats. A hung one must
+not, or nobody would take over: whoever watches the loop says through `may_beat` whether it turns. What a beat brings
 back is the database's time, which the node's clock takes, and the news that this incarnation was declared dead.
 """
 
@@ -21,7 +22,10 @@ log = logging.getLogger(__name__)
 
 
 class Heartbeat:
-    """Beats until stopped. `on_beat(database_time)` and `on_fenced()` are called on the node's own loop."""
+    """Beats until stopped. `on_beat(database_time)` and `on_fenced()` are called on the node's own loop.
+
+    `may_beat()` is asked before each beat, on the heartbeat's thread.
+    """
 
     def __init__(
         self,
@@ -31,9 +35,10 @@ class Heartbeat:
         every: float = 2.0,
         on_beat: Callable[[int], None],
         on_fenced: Callable[[], None],
+        may_beat: Callable[[], bool] = lambda: True,
     ) -> None:
         self._address, self._fence, self._every = address, fence, every
-        self._on_beat, self._on_fenced = on_beat, on_fenced
+        self._on_beat, self._on_fenced, self._may_beat = on_beat, on_fenced, may_beat
         self._host = asyncio.get_running_loop()
         self._stopping = threading.Event()
         self._stop: asyncio.Event | None = None
@@ -67,7 +72,7 @@ class Heartbeat:
             try:
                 if connection is None or connection.is_closed():
                     connection = await connect(self._address, name="orquestrax heartbeat")
-                if not await self._beat(connection):
+                if self._may_beat() and not await self._beat(connection):
                     break
             except (OrquestraxError, *CONNECTION_LOST, asyncpg.PostgresError, TimeoutError) as error:
                 log.warning("node %d cannot renew its heartbeat: %s", self._fence, error)

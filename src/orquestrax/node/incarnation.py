@@ -65,6 +65,7 @@ class Incarnation:
         roles: tuple[str, ...],
         release: str,
         options: EngineOptions,
+        may_beat: Callable[[], bool] = lambda: True,
     ) -> Incarnation:
         """Register, take over what dead siblings on this machine held, and start to work."""
         fence_number, now = await register_node(
@@ -83,7 +84,7 @@ class Incarnation:
         machine.hold(fence_number)
         space = await database.lock_space()
         self = cls(Fence(space, fence_number), f"{machine.host}-{fence_number}", database, hints, machine)
-        self._build(workflows, slots, options)
+        self._build(workflows, slots, options, may_beat)
         self.clock.observe(now)
         await self._bury_siblings(space)
         await self._start(workflows)
@@ -94,6 +95,7 @@ class Incarnation:
         workflows: Mapping[str, Workflow[Any, Any]],
         slots: Mapping[Executor, int],
         options: EngineOptions,
+        may_beat: Callable[[], bool],
     ) -> None:
         database, clock = self._database, DatabaseClock()
         self.clock = clock
@@ -140,6 +142,7 @@ class Incarnation:
             every=options.heartbeat,
             on_beat=clock.observe,
             on_fenced=self.fenced.set,
+            may_beat=may_beat,
         )
 
     async def _start(self, workflows: Mapping[str, Workflow[Any, Any]]) -> None:
@@ -257,13 +260,19 @@ class Incarnation:
 
 
 class EngineOptions(msgspec.Struct, frozen=True, kw_only=True):
-    """How an engine behaves; times in seconds, `capacity` in instances held in memory."""
+    """How an engine behaves; times in seconds, `capacity` in instances held in memory.
+
+    stuck_after  seconds without a turn of the event loop until the log says who holds it
+    exits        whether the process ends when its loop hangs: for processes that are nothing but a node
+    """
 
     capacity: int = 10_000
     park_after: float = 30.0
     poll: float = 1.0
     heartbeat: float = 2.0
     lanes: int = 2
+    stuck_after: float = 5.0
+    exits: bool = False
 
 
 def _resolve(future: asyncio.Future[Verdict | None]) -> Callable[[Verdict | None], None]:

@@ -26,6 +26,8 @@ from orquestrax.model.rows import NewInstance, Verdict
 from orquestrax.node import linting
 from orquestrax.node.incarnation import EngineOptions, Incarnation
 from orquestrax.node.registration import describe
+from orquestrax.node.watchdog import Watchdog
+from orquestrax.replay.loop import Loop
 from orquestrax.settings import Settings, load_settings
 from orquestrax.worker.slots import DEFAULT_SLOTS
 
@@ -98,7 +100,15 @@ class Node:
         await self.store.register([describe(workflow) for workflow in self.workflows.values()])
         self.hints.start()
         self.client = Client(self.store, self.hints, engine=self, created_by=self._created_by)
+        self.watchdog = Watchdog(
+            stuck_after=self.options.stuck_after,
+            hung_after=self.settings.hung_after,
+            exits=self.options.exits,
+            loops=self._loops,
+        )
         if "engine" in self.roles:
+            self.watchdog.start()
+            self._opened.callback(self.watchdog.stop)
             self.incarnation = await self._begin()
             self._keeper = asyncio.create_task(self._keep_alive(), name="node keeper")
             self._linting = asyncio.create_task(asyncio.to_thread(linting.report, self.workflows.values()))
@@ -118,6 +128,7 @@ class Node:
             self._keeper.cancel()
         if self.incarnation is not None:
             self.incarnation.abandon()
+        self.watchdog.stop()
         self.hints.abandon()
         await self.database.close()
 
@@ -139,7 +150,14 @@ class Node:
             roles=self.roles,
             release=RELEASE,
             options=self.options,
+            may_beat=self.watchdog.turns,
         )
+
+    def _loops(self) -> list[Loop]:
+        """Those of the workflows in memory; asked for by the watchdog's thread."""
+        if self.incarnation is None:
+            return []
+        return [each.replay.loop for each in list(self.incarnation.orchestrator.memory.executions.values())]
 
     async def _keep_alive(self) -> None:
         """Declared dead, this node drops its memory and comes back as a new incarnation."""

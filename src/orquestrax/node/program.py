@@ -8,7 +8,9 @@ without one, by being unfinished, made by `ox.run` and with the same input.
 from __future__ import annotations
 
 import asyncio
+import functools
 import sys
+import threading
 from collections.abc import Callable, Coroutine
 from contextlib import aclosing
 from typing import Any, Final, NoReturn, TypeVar
@@ -26,6 +28,7 @@ from orquestrax.define.catalogue import collect
 from orquestrax.define.workflow import Workflow
 from orquestrax.model.events import STEP_COMPLETED, Blocked
 from orquestrax.model.states import TERMINAL
+from orquestrax.node.incarnation import EngineOptions
 from orquestrax.node.node import Node
 from orquestrax.node.signals import Interrupted, run_until_signal
 from orquestrax.settings import load_settings
@@ -61,7 +64,9 @@ def run(
     settings = load_settings({"database": database, "namespace": namespace}, said="argument ")
     served = collect([sys.modules[workflow.fn.__module__]], [workflow]).workflows
     try:
-        result: R = run_until_signal(lambda: program.main(Node(settings, served, created_by=CREATED_BY)))
+        options = EngineOptions(exits=threading.current_thread() is threading.main_thread())
+        node = functools.partial(Node, settings, served, created_by=CREATED_BY, options=options)
+        result: R = run_until_signal(lambda: program.main(node()))
     except Interrupted as stop:
         _tell(program.farewell)
         raise SystemExit(stop.exit_code) from None

@@ -9,6 +9,7 @@ from typing import Any
 
 from orquestrax.define.workflow import Workflow
 from orquestrax.node.collector import relax
+from orquestrax.node.incarnation import EngineOptions
 from orquestrax.node.node import Node
 from orquestrax.settings import Settings
 from orquestrax.web.app import create_app
@@ -30,7 +31,7 @@ async def serving(
     At the end running bodies get `grace` seconds, and the rest is handed over. `listening` is the dashboard's
     socket if it is bound already. Raises DatabaseError, SettingsError.
     """
-    node = Node(settings, workflows, roles=roles, migrates=migrates)
+    node = Node(settings, workflows, roles=roles, migrates=migrates, options=EngineOptions(exits=True))
     client = await node.start()
     relax()
     try:

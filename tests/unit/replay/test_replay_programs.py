@@ -60,7 +60,9 @@ def _table(reached: Counter[str], examples: int) -> str:
     """For the end of the run's output."""
     cells = [f"{reached[construct]:>6} {construct:<20}" for construct in sorted(reached)]
     rows = ["".join(cells[at : at + 4]) for at in range(0, len(cells), 4)]
-    return "\n".join([f"constructs of asyncio, and how many of {examples} random programs reached them", *rows])
+    return "\n".join(
+        [f"constructs of asyncio, and how many of {examples} random programs reached them", *rows]
+    )
 
 
 def test_programs(record_property: Any) -> None:
