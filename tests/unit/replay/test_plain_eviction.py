@@ -192,6 +192,36 @@ def test_a_whole_process_says_nothing(pytestconfig: pytest.Config) -> None:
     assert (done.returncode, done.stdout + done.stderr) == (0, "")
 
 
+MEMORY = """
+import psutil, sys
+sys.path.insert(0, {root!r})
+from tests.unit.replay.kit import new
+from tests.unit.replay.plainly import plain, sorting
+
+def resident():
+    return psutil.Process().memory_info().rss
+
+def waiting(number):
+    replay = new(plain(sorting), key=number)
+    replay.start()
+    replay.take()
+    return replay
+
+kept = [waiting(0)]
+before = resident()
+kept += [waiting(number) for number in range(3000)]
+print((resident() - before) // 3000)
+for replay in kept:
+    replay.close()
+"""
+
+
+def test_one_that_waits_takes_few_kilobytes(pytestconfig: pytest.Config) -> None:
+    program = MEMORY.format(root=str(pytestconfig.rootpath))
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert int(done.stdout) < 20_000
+
+
 def test_code_that_will_not_end_is_given_up() -> None:
     replay = rebuild(plain(endless), [])
     replay.close()
