@@ -23,6 +23,7 @@ from orquestrax.replay.instance import Replay, Wait
 JOINED: Final = 200  # events of one write, about: what a commit carries well
 SOON: Final = 1_000_000  # microseconds: a shorter timer is not worth the status `waiting`
 _ENCODE: Final = msgspec.json.Encoder().encode
+_RESULT: Final = msgspec.json.Decoder(events.StepEnded).decode
 _REMEMBERED: Final = frozenset(
     {
         events.SIGNAL,
@@ -100,9 +101,12 @@ class Execution:
     latest: tuple[Write, Effects] | None = None
     evicted: bool = False
 
-    def restore(self, history: list[Event]) -> None:
-        """Replay stored events from the start. Raises NonDeterminism where the code does not fit them."""
-        self.replay.replaying = True
+    def restore(self, history: list[Event], *, first_run: bool = False) -> None:
+        """Replay stored events from the start. Raises NonDeterminism where the code does not fit them.
+
+        first_run  the code has never run, so it is not silent
+        """
+        self.replay.replaying = not first_run
         for event in self._begin(history):
             self.replay.apply(event)
             self.seq, self.last_at = event.seq, event.at
@@ -196,6 +200,13 @@ class Execution:
         payload = None if message.payload is None else events.raw(message.payload)
         received = events.MessageReceived(message.number, message.message, message.name, payload)
         self.happened(events.SIGNAL if message.kind == "signal" else events.CANCEL, received, now)
+
+    def deliver(self, message: Message, now: int) -> None:
+        """A step has committed its result as a message. If the code has stopped waiting for it, that is all."""
+        ended = _RESULT(message.payload or "")
+        if isinstance(self.replay.open.get(ended.command), RunStep):
+            self.retries.pop(ended.command, None)
+            self.happened(events.STEP_COMPLETED, ended, now)
 
     def write(
         self,

@@ -75,9 +75,13 @@ class Intake:
         execution.deadline = row.deadline
         if row.deadline is None:
             execution.deadline = execution.unsaved = deadline_of(workflow, row.created_at)
+        first_run = row.never_started and not history.events
+        if first_run:  # known to be here before it runs, so that what it logs is kept
+            self._turns.memory.executions[row.key] = execution
         try:
-            execution.restore(history.events)
+            execution.restore(history.events, first_run=first_run)
         except BaseException:
+            self._turns.memory.executions.pop(row.key, None)
             execution.replay.close()
             raise
         return execution

@@ -27,6 +27,7 @@ from orquestrax.core.orchestrator import Orchestrator
 from orquestrax.core.store.database import Database
 from orquestrax.core.store.fence import Fence
 from orquestrax.core.store.hints import Hints
+from orquestrax.core.store.logs import LogWriter
 from orquestrax.core.store.nodeverbs import NodeStore, declare_dead, register_node
 from orquestrax.core.store.progress import ProgressStore
 from orquestrax.define.catalogue import collect
@@ -35,6 +36,8 @@ from orquestrax.define.workflow import Workflow
 from orquestrax.model.jobs import Said
 from orquestrax.model.options import Executor
 from orquestrax.model.rows import History, NewInstance, Verdict
+from orquestrax.node.logowners import LogOwners
+from orquestrax.node.logshipper import LogShipper
 from orquestrax.worker.runner import StepRunner
 
 log = logging.getLogger(__name__)
@@ -136,6 +139,12 @@ class Incarnation:
             on_fenced=self.fenced.set,
             on_read=self._read,
         )
+        self.logs = LogShipper(
+            LogWriter(database.address, self.name),
+            clock,
+            owner=LogOwners(self.orchestrator.memory, self.runner),
+            on_written=self._changed,
+        )
         self.heartbeat = Heartbeat(
             database.address,
             self.fence.number,
@@ -154,6 +163,7 @@ class Incarnation:
             self._hints.listen(f"node.{self.fence.number}", lambda _payload: self.claimer.look_for_mail()),
         ]
         self.heartbeat.start()
+        self.logs.start()
         self.claimer.start()
         self.runner.warm(collect(workflows=workflows.values()).steps.values())
 
@@ -225,6 +235,7 @@ class Incarnation:
         self.orchestrator.dispatcher.close()
         await self.runner.stop(grace)
         await self.journal.stop()
+        await self.logs.stop()
         self._drop()
         try:
             await self.store.release()
@@ -241,6 +252,7 @@ class Incarnation:
         self.claimer.abandon()
         self.journal.abandon()
         self.heartbeat.abandon()
+        self.logs.abandon()
         self._drop()
         self.store.close()
         self.runner.abandon()

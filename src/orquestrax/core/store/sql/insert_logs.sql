@@ -15,24 +15,22 @@ with sent as (
     ) as last on true
     where i.key = any($1::uuid[])
 ), counted as (
-    select sent.*, there.total as before,
-           there.total + sum(sent.size) over (partition by sent.instance order by sent.place) as total
+    select sent.*, there.total + sum(sent.size) over (partition by sent.instance order by sent.place) as total
     from sent
     join there on there.instance = sent.instance
 ), kept as (
     select instance, at, total, level, attempt, logger, step, message, trace, place
     from counted
-    where total <= $11
+    where total <= $11::integer
     union all
-    select distinct on (instance) instance, at, $11 + 1, 30, 0, 'orquestrax', '',
-           'what follows is not kept: an instance may log ' || $11 / 1000000 || ' MB', null, place
+    select instance, at, $11::integer + 1, 30, 0, 'orquestrax', '',
+           'what follows is not kept: an instance may log ' || $11::integer / 1000000 || ' MB', null, place
     from counted
-    where total > $11 and before <= $11
-    order by place
+    where total > $11::integer and total - size <= $11::integer
 ), written as (
     insert into {schema}.logs (instance, at, total, level, attempt, node, logger, step, message, trace)
     select instance, at, total, level, attempt, $10, logger, step, message, trace
     from kept
     order by place
 )
-select instance, max(total) > $11 as full from counted group by instance
+select instance, max(total) > $11::integer as full from counted group by instance

@@ -1,0 +1,163 @@
+"""Brings what workflows and steps of this node log to the database, in batches, while there is something to bring.
+
+Best effort: a batch that cannot be written is tried again while its records are young; what a crash leaves unwritten
+is lost. Where nobody logs there is no task and no connection.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Final
+from uuid import UUID
+
+import asyncpg
+
+from orquestrax.base.clock import DatabaseClock
+from orquestrax.base.errors import OrquestraxError
+from orquestrax.base.logs import Origin
+from orquestrax.core.store.database import CONNECTION_LOST
+from orquestrax.core.store.logs import LogLine, LogWriter
+from orquestrax.node.logcapture import Captured, LogCapture
+
+log = logging.getLogger(__name__)
+GATHER: Final = 0.2  # seconds from the first record to its batch
+BATCH: Final = 1_000
+PATIENCE: Final = 10.0  # seconds that records wait for their instance to be committed
+IDLE: Final = 30.0  # seconds without a record, then the connection is let go
+TRIES: Final = 30  # of one batch, about one a second
+LAST: Final = 2.0  # seconds for the last batch of a node that stops
+TROUBLE: Final = (OrquestraxError, *CONNECTION_LOST, asyncpg.PostgresError, asyncpg.InterfaceError)
+
+
+class LogShipper:
+    """Belongs to one incarnation. `owner` is that of `LogCapture`; `on_written` hears of each instance with new records."""
+
+    def __init__(
+        self,
+        writer: LogWriter,
+        clock: DatabaseClock,
+        *,
+        owner: Callable[[Origin], UUID | None],
+        on_written: Callable[[UUID], None],
+    ) -> None:
+        self._writer, self._clock, self._on_written = writer, clock, on_written
+        self._loop = asyncio.get_running_loop()
+        self.capture = LogCapture(owner, self._call)
+        self._wake, self._stopping = asyncio.Event(), asyncio.Event()
+        self._batch: list[Captured] = []  # what is being written, until it is
+        self._early: list[Captured] = []  # of instances whose start has not been committed yet
+        self._tries = 0
+        self._task: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        """Begin to hear what passes the root logger, beside the user's own handlers."""
+        logging.getLogger().addHandler(self.capture)
+
+    async def stop(self) -> None:
+        """Hear no more, and write what waits if that can be done in a moment."""
+        logging.getLogger().removeHandler(self.capture)
+        self._stopping.set()
+        self._wake.set()
+        if self._task is not None:
+            await asyncio.wait((self._task,), timeout=LAST)
+        self.abandon()
+
+    def abandon(self) -> None:
+        """Drop everything at once."""
+        logging.getLogger().removeHandler(self.capture)
+        self._stopping.set()
+        if self._task is not None:
+            self._task.cancel()
+        self._writer.close()
+
+    def _call(self) -> None:
+        with suppress(RuntimeError):  # the loop has been closed: the node is gone
+            self._loop.call_soon_threadsafe(self._woken)
+
+    def _woken(self) -> None:
+        self._wake.set()
+        if self._task is None and not self._stopping.is_set():
+            self._task = asyncio.create_task(self._run(), name="log shipper")
+
+    async def _run(self) -> None:
+        """Ship until nothing has come for a while."""
+        try:
+            while await self._has_work():
+                self._wake.clear()
+                await self._pause(GATHER)
+                await self._ship_all()
+                if self._stopping.is_set():
+                    return
+        finally:
+            self._task = None
+            self._writer.close()
+
+    async def _has_work(self) -> bool:
+        if self._batch or self._early:
+            return True
+        with suppress(TimeoutError):
+            async with asyncio.timeout(IDLE):
+                await self._wake.wait()
+        return self._wake.is_set()
+
+    async def _pause(self, seconds: float) -> None:
+        """Wait, but not for a node that stops."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._stopping.wait()
+
+    async def _ship_all(self) -> None:
+        try:
+            while await self._ship():
+                continue
+        except TROUBLE as error:
+            self._tries += 1
+            if self._tries == 1:
+                log.warning("log records wait to be written: %s", error)
+            elif self._tries == TRIES:
+                log.warning("%d log records are lost: %s", len(self._batch), error)
+                self._batch, self._tries = [], 0
+            await self._pause(1.0)
+
+    async def _ship(self) -> bool:
+        """Write one batch, the one that failed before any other; whether there is more."""
+        now = time.monotonic()
+        if not self._batch:
+            taken, dropped = self.capture.take(BATCH)
+            self._batch = [one for one in self._early if now - one.at < PATIENCE] + taken
+            self._batch += [_tell_of_dropped(key, count, now) for key, count in dropped.items()]
+            self._early = []
+        if not self._batch:
+            return False
+        base = self._clock.now()
+        there = await self._writer.write([_line(one, base, now) for one in self._batch])
+        self._early = [one for one in self._batch if one.instance not in there]
+        self._batch, self._tries = [], 0
+        self.capture.refuse({key for key, full in there.items() if full})
+        for instance in there:
+            self._on_written(instance)
+        return len(self._early) == 0
+
+
+def _line(one: Captured, base: int, now: float) -> LogLine:
+    size = len(one.message.encode()) + len((one.trace or "").encode()) + len(one.logger) + len(one.step)
+    return LogLine(
+        instance=one.instance,
+        at=base - int((now - one.at) * 1_000_000),
+        level=one.level,
+        attempt=one.attempt,
+        logger=one.logger,
+        step=one.step,
+        message=one.message,
+        trace=one.trace,
+        size=size,
+    )
+
+
+def _tell_of_dropped(key: UUID, count: int, now: float) -> Captured:
+    words = f"{count:,} records dropped: they came faster than they could be written"
+    return Captured(key, now, logging.WARNING, 0, "orquestrax", "", words, None)
