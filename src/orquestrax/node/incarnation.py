@@ -39,6 +39,7 @@ from orquestrax.model.rows import History, NewInstance, Verdict
 from orquestrax.node.logowners import LogOwners
 from orquestrax.node.logshipper import LogShipper
 from orquestrax.worker.runner import StepRunner
+from orquestrax.worker.transactions.service import Transactions
 
 log = logging.getLogger(__name__)
 RECENT: Final = 1_000  # endings kept for who asks a moment later
@@ -106,6 +107,7 @@ class Incarnation:
         self.journal = Journal(database.address, self.fence, lanes=options.lanes, on_fenced=self.fenced.set)
         self.progress = ProgressStore(database)
         self.resources = Resources()
+        self.transactions = Transactions(database.address, self.fence, self.name, clock.now)
         self.runner = StepRunner(
             node=self.name,
             now=clock.now,
@@ -115,6 +117,7 @@ class Incarnation:
             on_free=lambda executor: self.orchestrator.dispatcher.freed(executor),
             slots=slots,
             write_progress=self._write_progress,
+            transactions=self.transactions,
             delete_progress=lambda steps: self.progress.delete(self.fence.number, steps),
         )
         self.orchestrator = Orchestrator(
@@ -143,7 +146,7 @@ class Incarnation:
             LogWriter(database.address, self.name),
             clock,
             owner=LogOwners(self.orchestrator.memory, self.runner),
-            on_written=self._changed,
+            on_written=self._hints.view,
         )
         self.heartbeat = Heartbeat(
             database.address,
@@ -234,6 +237,7 @@ class Incarnation:
         await self.claimer.stop()
         self.orchestrator.dispatcher.close()
         await self.runner.stop(grace)
+        self.transactions.close()
         await self.journal.stop()
         await self.logs.stop()
         self._drop()
@@ -250,6 +254,7 @@ class Incarnation:
     def abandon(self) -> None:
         """Drop everything at once, as a crash would."""
         self.claimer.abandon()
+        self.transactions.close()
         self.journal.abandon()
         self.heartbeat.abandon()
         self.logs.abandon()
