@@ -68,6 +68,42 @@ def gather(count: int) -> Main:
     return main
 
 
+def group(count: int) -> Main:
+    async def main() -> None:
+        async with asyncio.TaskGroup() as tasks:
+            for _ in range(count):
+                tasks.create_task(charging())
+
+    return main
+
+
+def as_completed(count: int) -> Main:
+    async def main() -> None:
+        for each in asyncio.as_completed([charging() for _ in range(count)]):
+            await each
+
+    return main
+
+
+def workers(count: int) -> Main:
+    """A hundred of them, with a queue and a semaphore between them and the steps."""
+
+    async def work(queue: asyncio.Queue[int], slots: asyncio.Semaphore) -> None:
+        while not queue.empty():
+            queue.get_nowait()
+            async with slots:
+                await charge()
+
+    async def main() -> None:
+        queue: asyncio.Queue[int] = asyncio.Queue()
+        for n in range(count):
+            queue.put_nowait(n)
+        slots = asyncio.Semaphore(50)
+        await asyncio.gather(*[work(queue, slots) for _ in range(100)])
+
+    return main
+
+
 def sleeps(count: int) -> Main:
     async def main() -> None:
         for _ in range(count):
@@ -167,6 +203,9 @@ def short_lives(count: int) -> float:
 SHAPES: Final[list[tuple[str, Callable[[int], Main], int]]] = [
     ("sequential steps", sequential, 50_000),
     ("gather of steps", gather, 10_000),
+    ("task group of steps", group, 10_000),
+    ("as_completed of steps", as_completed, 10_000),
+    ("queue and semaphore", workers, 10_000),
     ("steps with a time limit", limited, 10_000),
     ("sleeps", sleeps, 10_000),
     ("signals", signals, 10_000),
