@@ -7,8 +7,6 @@ import os
 import platform
 import statistics
 import sys
-import tempfile
-from pathlib import Path
 from typing import Any
 
 import asyncpg
@@ -16,11 +14,8 @@ import uvloop
 
 from bench.cold import cold_and_warm
 from bench.measure import Cost, measured
-from bench.workloads import ALL, fan_out, noop, one_step, run_many, run_one, ten_steps
-from orquestrax.core.store.embedded import start_embedded
-from orquestrax.node import Node
-from orquestrax.node.collector import relax
-from orquestrax.settings import Settings
+from bench.running import running_node
+from bench.workloads import fan_out, noop, one_step, run_many, run_one, ten_steps
 
 
 def _per(cost: Cost, units: int, steps: int = 1) -> dict[str, float]:
@@ -55,23 +50,12 @@ async def _round(client: Any, dsn: str) -> dict[str, dict[str, float]]:
 
 
 async def _engine(rounds: int) -> tuple[str, list[dict[str, dict[str, float]]]]:
-    with tempfile.TemporaryDirectory(prefix="ox-bench-", ignore_cleanup_errors=True) as folder:
-        home = Path(folder)
-        given = os.environ.get("ORQUESTRAX_DATABASE_URL")
-        embedded = None if given else start_embedded(home=home, project=home)
-        dsn = given or embedded.dsn  # type: ignore[union-attr]
-        settings = Settings(database=dsn, home=home, project=home, namespace="bench")
-        node = Node(settings, {workflow.name: workflow for workflow in ALL}, migrates=True)
-        client = await node.start()
-        relax()
+    async with running_node() as (client, dsn):
         await run_many(client, one_step, 500, 100)
         measurements = [await _round(client, dsn) for _ in range(rounds)]
         connection = await asyncpg.connect(dsn)
         server = await connection.fetchval("show server_version")
         await connection.close()
-        await node.stop()
-        if embedded is not None:
-            embedded.stop()
     return server, measurements
 
 
