@@ -39,7 +39,6 @@ from orquestrax.model.rows import History, NewInstance, Verdict
 from orquestrax.node.logowners import LogOwners
 from orquestrax.node.logshipper import LogShipper
 from orquestrax.worker.runner import StepRunner
-from orquestrax.worker.transactions.service import Transactions
 
 log = logging.getLogger(__name__)
 RECENT: Final = 1_000  # endings kept for who asks a moment later
@@ -107,7 +106,6 @@ class Incarnation:
         self.journal = Journal(database.address, self.fence, lanes=options.lanes, on_fenced=self.fenced.set)
         self.progress = ProgressStore(database)
         self.resources = Resources()
-        self.transactions = Transactions(database.address, self.fence, self.name, clock.now)
         self.runner = StepRunner(
             node=self.name,
             now=clock.now,
@@ -117,7 +115,6 @@ class Incarnation:
             on_free=lambda executor: self.orchestrator.dispatcher.freed(executor),
             slots=slots,
             write_progress=self._write_progress,
-            transactions=self.transactions,
             delete_progress=lambda steps: self.progress.delete(self.fence.number, steps),
         )
         self.orchestrator = Orchestrator(
@@ -237,7 +234,6 @@ class Incarnation:
         await self.claimer.stop()
         self.orchestrator.dispatcher.close()
         await self.runner.stop(grace)
-        self.transactions.close()
         await self.journal.stop()
         await self.logs.stop()
         self._drop()
@@ -254,7 +250,6 @@ class Incarnation:
     def abandon(self) -> None:
         """Drop everything at once, as a crash would."""
         self.claimer.abandon()
-        self.transactions.close()
         self.journal.abandon()
         self.heartbeat.abandon()
         self.logs.abandon()
