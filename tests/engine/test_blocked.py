@@ -8,6 +8,7 @@ import pytest
 
 import orquestrax as ox
 from orquestrax.core.happenings import Happenings
+from orquestrax.core.store.nodeverbs import NodeStore
 from orquestrax.define.workflow import Workflow
 from orquestrax.node import EngineOptions
 from tests.checker import check_instance
@@ -146,3 +147,20 @@ async def test_a_fault_of_the_engine_in_one_turn_blocks_that_instance_alone(
         assert await good.result(5) == "12"
         await until_status(bad, "blocked")
     assert "a fault of ours" in (await bad.status()).blocked["message"]  # type: ignore[index]
+
+
+async def test_what_was_blocked_just_as_fitting_code_registered_is_woken_a_little_later(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = await _blocked(bench)
+
+    async def too_early(_self: object, _digests: object) -> None:
+        """The other node's block is not committed yet."""
+
+    with monkeypatch.context() as patch:
+        patch.setattr(NodeStore, "wake_blocked", too_early)
+        await bench.node(FIXED)
+    assert (await run.status()).status == "blocked"
+    assert bench.nodes[-1].incarnation is not None
+    bench.nodes[-1].incarnation.claimer.reconcile_soon()
+    await until_status(run, "waiting")

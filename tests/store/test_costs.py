@@ -46,6 +46,14 @@ async def ten(n: int) -> int:
     return sum([(await work(n + k))["n"] for k in range(STEPS)])
 
 
+@ox.workflow
+async def spread(width: int) -> int:
+    async def two(n: int) -> int:
+        return (await work((await work(n))["n"] + 1))["n"]
+
+    return sum(await asyncio.gather(*(two(n) for n in range(width))))
+
+
 async def drive(client: Client, workflow: Any, total: int, at_once: int) -> None:
     """Run a workflow `total` times, `at_once` at the same time."""
     numbers = iter(range(total))
@@ -76,6 +84,19 @@ async def test_rows_per_workflow(rig: Rig, tmp_path: Path, workflow: Any, events
         TABLES,
     )
     assert total * (events + 1) <= written <= total * writes
+
+
+async def test_results_of_a_fan_out_share_writes(rig: Rig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """What ends while the journal is busy joins the write that waits, and what follows from it is done all the same."""
+    width = 400
+    async with running(rig, tmp_path, spread, options=QUIET) as (node, client):
+        journal, submitted = node.incarnation.journal, []
+        submit = journal.submit
+        monkeypatch.setattr(journal, "submit", lambda write: (submitted.append(write.key), submit(write)))
+        result = await (await client.start(spread, width)).result()
+    assert result == sum(n + 1 for n in range(width))
+    assert await rig.value("select count(*) from {schema}.events") == 2 * width + 1
+    assert len(submitted) < width, "two results for each of them, most of which share a write"
 
 
 async def at_most(rig: Rig, query: str, number: int) -> bool:

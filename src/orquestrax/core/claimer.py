@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Final
 from uuid import UUID
 
@@ -29,14 +29,14 @@ TROUBLE: Final = (*CONNECTION_LOST, OrquestraxError, TimeoutError, asyncpg.Postg
 
 
 class Claimer:
-    """Two loops over one store: due instances, and mail."""
+    """Two loops over one store: due instances, and mail. `definitions` are digests of the code here by name."""
 
     def __init__(
         self,
         store: NodeStore,
         orchestrator: Orchestrator,
         clock: DatabaseClock,
-        definitions: Sequence[str],
+        definitions: Mapping[str, str],
         *,
         capacity: int = 10_000,
         poll: float = 1.0,
@@ -44,7 +44,9 @@ class Claimer:
         on_read: Callable[[Mapping[UUID, History]], None] = lambda _histories: None,
     ) -> None:
         self._store, self._orchestrator, self._clock = store, orchestrator, clock
-        self._definitions, self._capacity, self._poll = list(definitions), capacity, poll
+        self._definitions, self._capacity, self._poll = sorted(definitions), capacity, poll
+        # Another node may have blocked an instance just as this one registered: asked for once more, a little later.
+        self._still_to_wake = list(definitions.items())
         self._on_fenced, self._on_read = on_fenced, on_read
         self._due, self._mail = asyncio.Event(), asyncio.Event()
         self._reconcile_at = self._overdue_at = 0.0
@@ -153,6 +155,9 @@ class Claimer:
                 if row.key not in moved and row.key not in self._orchestrator.memory.executions
             ]
             await self._take(missing[: self.free])
+        if self._still_to_wake:
+            await self._store.wake_blocked(self._still_to_wake)
+            self._still_to_wake = []
 
     async def _take(self, rows: list[InstanceRow]) -> None:
         """Read the histories of what was claimed and hand both over, outside of this Task."""

@@ -133,7 +133,7 @@ class Incarnation:
             self.store,
             self.orchestrator,
             clock,
-            sorted(workflows),
+            {name: workflow.digest for name, workflow in workflows.items()},
             capacity=options.capacity,
             poll=options.poll,
             on_fenced=self.fenced.set,
