@@ -97,7 +97,7 @@ def end(how: str) -> None:
 @step(executor="process")
 def hang(folder: str) -> None:
     """Never end, with a grandchild; both pids are told in files."""
-    grandchild = subprocess.Popen([sys.executable, "-S", "-c", "import time; time.sleep(600)"])
+    grandchild = subprocess.Popen(["sleep", "600"])
     note(folder, "grandchild", grandchild.pid)
     note(folder, "child", os.getpid())
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
@@ -114,7 +114,7 @@ def hold(folder: str) -> int:
 @step(executor="process")
 def leave_grandchild(folder: str) -> None:
     """Return, and leave something running."""
-    grandchild = subprocess.Popen([sys.executable, "-S", "-c", "import time; time.sleep(600)"])
+    grandchild = subprocess.Popen(["sleep", "600"])
     note(folder, "grandchild", grandchild.pid)
     grandchild.returncode = 0  # it is not waited for, on purpose
 
@@ -145,11 +145,12 @@ def catches(megabytes: int) -> str:
 @step(executor="process")
 def descriptors() -> list[str]:
     """What this process has open beyond its standard streams."""
-    found = []
-    for name in sorted(os.listdir("/proc/self/fd"), key=int):
-        if int(name) > 2 and Path(f"/proc/self/fd/{name}").exists():
-            found.append(os.readlink(f"/proc/self/fd/{name}"))
-    return [target for target in found if not target.startswith("/proc")]
+    entries = [
+        entry for entry in Path("/proc/self/fd").iterdir() if int(entry.name) > 2 and entry.is_symlink()
+    ]
+    return [
+        target for target in (str(entry.readlink()) for entry in entries) if not target.startswith("/proc")
+    ]
 
 
 @step(executor="process")
@@ -159,7 +160,7 @@ def environment() -> dict[str, Any]:
         "group": os.getpgid(0) == os.getpid(),
         "session": os.getsid(0) == os.getpid(),
         "main thread": threading.current_thread() is threading.main_thread(),
-        "stdin": os.readlink("/proc/self/fd/0"),
+        "stdin": str(Path("/proc/self/fd/0").readlink()),
         "argv": sys.argv[:],
         "command": process.cmdline()[1:4],
     }

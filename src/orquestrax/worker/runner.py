@@ -77,7 +77,9 @@ class StepRunner:
         self._ground.run(resources.enter)
         self._slots: Final = Slots(slots)
         self._threads: Final = ThreadPool(f"{node}-step")
-        self._processes: Final = ProcessPool(self._slots.free("process"))
+        self._processes: Final = ProcessPool(
+            self._slots.free("process"), lambda attempt: self._silence.add(attempt)
+        )
         self._watch: Final = LongWatch(long_after, lambda a: on_long(a.job, a.started_at), self._context)
         self._silence: Final = SilenceWatch(self._cut, self._context)
         self.reports: Final = Reports(write_progress, delete_progress)
@@ -184,9 +186,8 @@ class StepRunner:
         task.add_done_callback(partial(self._ended, attempt), context=self._context)
         attempt.task = task
         self._watch.add(attempt)
-        patience = attempt.job.step.options.heartbeat_timeout
-        if patience is not None:
-            self._silence.add(attempt, patience)
+        if executor != "process" and attempt.job.step.options.heartbeat_timeout is not None:
+            self._silence.add(attempt)
         if attempt.limit is not None:
             delay = (attempt.limit.at - attempt.started_at) / 1e6
             attempt.timer = self._loop.call_later(

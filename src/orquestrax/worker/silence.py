@@ -21,9 +21,12 @@ class SilenceWatch:
         self._cut, self._context = cut, context
         self._loop = asyncio.get_running_loop()
 
-    def add(self, attempt: Attempt, patience: float) -> None:
-        """The attempt begins now."""
+    def add(self, attempt: Attempt) -> None:
+        """The body of an attempt begins now, and its step has a `heartbeat_timeout`."""
+        patience = attempt.job.step.options.heartbeat_timeout
+        assert patience is not None
         pulse = attempt.pulse = attempt.pulse or Pulse()
+        pulse.at = self._loop.time()
         self._arm(attempt, pulse, patience)
 
     def _arm(self, attempt: Attempt, pulse: Pulse, patience: float) -> None:

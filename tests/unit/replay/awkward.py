@@ -6,6 +6,8 @@ import asyncio
 import contextlib
 import logging
 import sys
+import traceback
+import warnings
 from typing import Any
 
 from tests.unit.replay.kit import step
@@ -126,10 +128,59 @@ async def interrupting_while_closed() -> None:
         sys.exit(1)
 
 
+async def talking() -> None:
+    """Prints and warns while it is closed."""
+    try:
+        await step("talking")
+    finally:
+        if asyncio.get_running_loop().is_closed():
+            print("bye")
+            print("bye", file=sys.stderr)
+            warnings.warn("bye", stacklevel=1)
+            traceback.print_exc()
+
+
+async def furnished() -> None:
+    """Waits within everything that has an asynchronous exit, and cleans up with all of it."""
+    lock, slots, condition = asyncio.Lock(), asyncio.Semaphore(1), asyncio.Condition()
+    barrier, queue = asyncio.Barrier(2), asyncio.Queue[int](1)
+
+    @contextlib.asynccontextmanager
+    async def rented() -> Any:
+        try:
+            yield await step("rent")
+        finally:
+            await step("give back")
+
+    async def neighbour() -> None:
+        async with slots, condition:
+            await condition.wait_for(lambda: not lock.locked())
+
+    async with contextlib.AsyncExitStack() as exits:
+        for each in (lock, rented(), asyncio.timeout(70), contextlib.aclosing(numbers())):
+            await exits.enter_async_context(each)
+        exits.push_async_callback(clinging, "at exit")
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(neighbour())
+            tasks.create_task(neighbour())
+            try:
+                queue.put_nowait(1)
+                await asyncio.wait_for(queue.put(2), 2)
+            finally:
+                await asyncio.sleep(0)
+                async with slots, condition:
+                    condition.notify_all()
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(asyncio.gather(queue.join(), barrier.wait()), 1)
+                lock.release()
+
+
 async def everything() -> str:
     tasks = [
         asyncio.create_task(each())
         for each in (
+            talking,
+            furnished,
             effects,
             nested,
             half_used,
@@ -144,6 +195,6 @@ async def everything() -> str:
     gathering = asyncio.gather(failing(), failing())
     lock = asyncio.Lock()
     async with lock, asyncio.timeout(50):
-        await asyncio.wait([asyncio.shield(tasks[0]), gathering], timeout=3)
+        await asyncio.wait([asyncio.shield(tasks[2]), gathering], timeout=3)
     await asyncio.wait_for(ox.receive("go"), 5)
     return "done"

@@ -89,6 +89,8 @@ def _run(order: Run, finder: Finder, guest: Guest) -> Outcome:
     """One body, to its end: whatever it raises is its outcome."""
     try:
         step = finder.find(order.place)
+        if order.says_begun:
+            guest.begin()
         origin.set(guest)
         with limited(order.info.step, order.memory):
             result = _call(step, order.arguments)

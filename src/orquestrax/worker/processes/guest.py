@@ -10,7 +10,7 @@ from typing import Final
 from orquestrax.base.logs import Names
 from orquestrax.worker.info import Informed, StepInfo
 from orquestrax.worker.processes.frames import Wire
-from orquestrax.worker.processes.messages import encode
+from orquestrax.worker.processes.messages import Begun, encode
 from orquestrax.worker.pulse import Pulse, Told
 
 _MOMENT: Final = 0.1  # seconds between two messages
@@ -26,6 +26,10 @@ class Guest(Informed):
         self._lock = threading.Lock()
         self._pulse = Pulse()
         self._sent_at = 0.0
+
+    def begin(self) -> None:
+        """From now on the body can speak."""
+        self._wire.send(encode(Begun()))
 
     def say(self, told: Told) -> None:
         """Tell the node, now if it has not heard for a moment, else when the moment is over: a loop may call often."""

@@ -41,16 +41,21 @@ class Warm(msgspec.Struct, frozen=True, tag=True):
 
 
 class Run(msgspec.Struct, frozen=True, tag=True):
-    """Run a body. `arguments` is the encoded JSON array, `memory` its limit in bytes."""
+    """Run a body. `arguments` is the encoded JSON array, `memory` its limit in bytes; `says_begun` asks for Begun."""
 
     place: Place
     arguments: bytes
     info: StepInfo
     memory: int | None = None
+    says_begun: bool = False
 
 
 class Ready(msgspec.Struct, frozen=True, tag=True):
     """The child listens."""
+
+
+class Begun(msgspec.Struct, frozen=True, tag=True):
+    """The modules are imported, the body begins."""
 
 
 class Returned(msgspec.Struct, frozen=True, tag=True):
@@ -81,7 +86,7 @@ class Logged(msgspec.Struct, frozen=True, tag=True):
 
 
 Order = Begin | Warm | Run
-News = Ready | Returned | Raised | Logged | Told
+News = Ready | Begun | Returned | Raised | Logged | Told
 Outcome = Returned | Raised
 
 encode: Final = msgspec.msgpack.Encoder().encode

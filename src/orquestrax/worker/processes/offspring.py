@@ -15,6 +15,7 @@ import socket
 import subprocess
 import sys
 import threading
+from collections.abc import Callable
 from contextlib import suppress
 from typing import Final
 
@@ -25,11 +26,14 @@ from orquestrax.worker.processes.deaths import crash, cut_off, no_start
 from orquestrax.worker.processes.frames import Frames
 from orquestrax.worker.processes.messages import (
     Begin,
+    Begun,
     Logged,
     Order,
     Outcome,
     Place,
+    Raised,
     Ready,
+    Returned,
     Run,
     Warm,
     decode_news,
@@ -47,8 +51,10 @@ _AT_ONCE: Final = 2.0  # seconds that a killed child is waited for where nothing
 class Offspring:
     """Made by `Offspring.spawn`. `jobs` counts what it has run, `spent` says not to use it again."""
 
-    def __init__(self, process: subprocess.Popen[bytes], warden: Warden) -> None:
-        self._process, self._warden = process, warden
+    def __init__(
+        self, process: subprocess.Popen[bytes], warden: Warden, on_begun: Callable[[Attempt], None]
+    ) -> None:
+        self._process, self._warden, self._on_begun = process, warden, on_begun
         self._loop = asyncio.get_running_loop()
         self._frames = Frames(self._on_frame, self._on_lost)
         self._lost = False
@@ -60,8 +66,8 @@ class Offspring:
         self.jobs, self.spent, self.idle_since = 0, False, 0.0
 
     @classmethod
-    async def spawn(cls, warden: Warden) -> Offspring:
-        """Start a child. Errors: OSError if the system refuses."""
+    async def spawn(cls, warden: Warden, on_begun: Callable[[Attempt], None]) -> Offspring:
+        """Start a child; `on_begun` is called when a body begins that asked for it. Errors: OSError."""
         ours, theirs = socket.socketpair()
         try:
             with theirs:
@@ -69,7 +75,7 @@ class Offspring:
         except BaseException:
             ours.close()
             raise
-        self = cls(process, warden)
+        self = cls(process, warden, on_begun)
         self._watch()
         warden.add(process.pid)
         await self._loop.create_connection(lambda: self._frames, sock=ours)
@@ -131,14 +137,20 @@ class Offspring:
         if isinstance(news, Ready):
             if not self.ready.done():
                 self.ready.set_result(None)
-        elif isinstance(news, Logged):
-            if self._attempt is not None:
-                handle(self._attempt, news.record)
+        elif isinstance(news, Returned | Raised):
+            if self._outcome is not None and not self._outcome.done():
+                self._outcome.set_result(news)
+        elif self._attempt is not None:
+            self._hear(self._attempt, news)
+
+    def _hear(self, attempt: Attempt, news: Begun | Logged | Told) -> None:
+        """What a body says on its way."""
+        if isinstance(news, Begun):
+            self._on_begun(attempt)
         elif isinstance(news, Told):
-            if self._attempt is not None:
-                self._attempt.say(news)
-        elif self._outcome is not None and not self._outcome.done():
-            self._outcome.set_result(news)
+            attempt.say(news)
+        else:
+            handle(attempt, news.record)
 
     def _on_lost(self) -> None:
         """Its end of the socket is closed: nothing more can come, so it is of no use, even if it lives."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any, Final
 
 from orquestrax.base.errors import OrquestraxError, ProcessCrashed
@@ -28,12 +28,22 @@ PATIENCE: Final = 5.0  # seconds that a child has to close its resources and end
 
 
 class ProcessPool:
-    """Runs bodies in children, at most `size` of them warm and idle."""
+    """Runs bodies in children, at most `size` of them warm and idle.
+
+    on_begun  called when a body begins whose step has a `heartbeat_timeout`: it could not speak before
+    """
 
     def __init__(
-        self, size: int, *, jobs: int = JOBS, idle: float = IDLE, patience: float = PATIENCE
+        self,
+        size: int,
+        on_begun: Callable[[Attempt], None],
+        *,
+        jobs: int = JOBS,
+        idle: float = IDLE,
+        patience: float = PATIENCE,
     ) -> None:
-        self._size, self._jobs, self._idle_for, self._patience = size, jobs, idle, patience
+        self._size, self._on_begun = size, on_begun
+        self._jobs, self._idle_for, self._patience = jobs, idle, patience
         self._loop = asyncio.get_running_loop()
         self._warden = Warden()
         self._idle: list[Offspring] = []  # the one that was used last is taken first
@@ -61,7 +71,14 @@ class ProcessPool:
         Errors: ProcessCrashed, DefinitionError if no child can find the step.
         """
         step = attempt.job.step
-        order = Run(self._place(step), attempt.job.arguments, info_of(attempt), step.options.memory)
+        options = step.options
+        order = Run(
+            self._place(step),
+            attempt.job.arguments,
+            info_of(attempt),
+            options.memory,
+            says_begun=options.heartbeat_timeout is not None,
+        )
         child = await self._take()
         try:
             outcome = await child.run(attempt, order)
@@ -121,12 +138,12 @@ class ProcessPool:
     async def _start(self) -> None:
         child = None
         try:
-            child = await Offspring.spawn(self._warden)
+            child = await Offspring.spawn(self._warden, self._on_begun)
             self._alive.add(child)
             child.gone.add_done_callback(lambda _status: self._alive.discard(child))
             child.warm(list(self._places.values()))
             await child.ready
-        except (OSError, ProcessCrashed) as error:
+        except Exception as error:  # noqa: BLE001 - who waits for a child must be told, whatever it is
             self._beginning -= 1
             self._refuse(error)
             return
