@@ -163,4 +163,4 @@ async def test_what_was_blocked_just_as_fitting_code_registered_is_woken_a_littl
     assert (await run.status()).status == "blocked"
     assert bench.nodes[-1].incarnation is not None
     bench.nodes[-1].incarnation.claimer.reconcile_soon()
-    await until_status(run, "waiting")
+    assert await run.result(15) == "12", "the node with the wrong code is still there and leaves it alone"

@@ -33,7 +33,7 @@ async def test_I19_payloads_come_back_byte_for_byte(rig: Rig, told: Told, payloa
     fence = await rig.node()
     new = new_instance(input_=payload)
     assert await rig.client.start(new)
-    (row,) = await (await rig.store(fence)).claim_due(["d"], 1, 10)
+    (row,) = await (await rig.store(fence)).claim_due({"d": ""}, 1, 10)
     assert row.input.encode() == payload
     await rig.client.send([order(new.key, payload=payload)])
     journal = await rig.journal(fence)

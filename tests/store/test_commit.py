@@ -130,7 +130,7 @@ async def test_I5_a_node_that_drops_everything_cancels_nothing(rig: Rig, told: T
     async with blocker.transaction():
         await blocker.execute(rig.text("lock table {schema}.instances in access exclusive mode"))
         journal.submit(told.park(key, 1))
-        claiming = asyncio.create_task(store.claim_due(["d"], 1, 9))
+        claiming = asyncio.create_task(store.claim_due({"d": ""}, 1, 9))
         waiting = "select count(*) = 2 from pg_stat_activity where wait_event_type = 'Lock'"
         await until(lambda: rig.value(waiting + " and datname = current_database()"))
         journal.abandon()
@@ -169,7 +169,7 @@ async def test_the_boundaries_of_a_commit_are_marked(rig: Rig, told: Told):
     write = told.write(await rig.owned(fence), 1)
     with faultpoint.armed(reached.append):
         await writer.write([write])
-        await store.claim_due(["d"], 1, 1)
+        await store.claim_due({"d": ""}, 1, 1)
         await declare_dead(rig.address, fence.space, fence.number, None)
     for name in (
         "journal.before_commit",

@@ -78,7 +78,7 @@ async def test_I4_without_the_lock_a_write_commits_after_the_declaration(rig: Ri
     await zombie.execute("begin")
     await insert_event(rig, zombie, fence, key)
     assert await declare_dead(rig.address, fence.space, fence.number, None)
-    successor = await (await rig.store(await rig.node())).claim_due(["d"], 0, 1)
+    successor = await (await rig.store(await rig.node())).claim_due({"d": ""}, 0, 1)
     assert [row.key for row in successor] == [key]
     assert await rig.seqs(key) == []
     await zombie.execute("commit")
@@ -193,7 +193,7 @@ async def claim(rig: Rig, connection: asyncpg.Connection, fence: Fence) -> None:
     """A claim that has not been committed."""
     await fence.begin(connection)
     await fence.check(connection, rig.address.schema)
-    assert await connection.fetch(statement(rig.address.schema, "claim_due"), fence.number, ["d"], 1, 9)
+    assert await connection.fetch(statement(rig.address.schema, "claim_due"), fence.number, ["d"], 1, 9, [""])
 
 
 async def waits_for_fence(rig: Rig) -> bool:

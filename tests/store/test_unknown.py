@@ -145,7 +145,7 @@ async def test_I5_a_park_that_another_node_has_claimed_since_stays_a_park(rig: R
 
     async def meanwhile(self: Lane, *arguments: Any) -> Any:
         await rig.send(key)
-        assert [row.key for row in await claims.claim_due(["d"], 0, 1)] == [key]
+        assert [row.key for row in await claims.claim_due({"d": ""}, 0, 1)] == [key]
         resolving.set()
         return await original(self, *arguments)
 

@@ -44,7 +44,7 @@ class Claimer:
         on_read: Callable[[Mapping[UUID, History]], None] = lambda _histories: None,
     ) -> None:
         self._store, self._orchestrator, self._clock = store, orchestrator, clock
-        self._definitions, self._capacity, self._poll = sorted(definitions), capacity, poll
+        self._definitions, self._capacity, self._poll = dict(definitions), capacity, poll
         # Another node may have blocked an instance just as this one registered: asked for once more, a little later.
         self._still_to_wake = list(definitions.items())
         self._on_fenced, self._on_read = on_fenced, on_read

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 from uuid import UUID
@@ -30,9 +30,10 @@ class NodeStore:
         self._connection: asyncpg.Connection | None = None
         self._turn = asyncio.Lock()
 
-    async def claim_due(self, definitions: Sequence[str], lane: int, limit: int) -> list[InstanceRow]:
-        """Take up to `limit` due instances of one lane."""
-        return [_row(row) for row in await self._fenced("claim_due", list(definitions), lane, limit)]
+    async def claim_due(self, definitions: Mapping[str, str], lane: int, limit: int) -> list[InstanceRow]:
+        """Take up to `limit` due instances of one lane; `definitions` are digests of the code here by name."""
+        names, digests = list(definitions), list(definitions.values())
+        return [_row(row) for row in await self._fenced("claim_due", names, lane, limit, digests)]
 
     async def claim_orders(self, limit: int) -> list[InstanceRow]:
         """Take instances without an owner that are to end without running code."""

@@ -1,14 +1,16 @@
 -- Takes due instances of one lane: lateral over definitions x priorities, so that a backlog of a definition that
--- nobody serves is never looked at. Locks the claimed rows; skips what another claim has locked.
+-- nobody serves is never looked at. What just this code ($5, digests beside $2) has blocked is left to other code.
+-- Locks the claimed rows; skips what another claim has locked.
 with due as (
     select found.key, found.status, found.lost_owner, found.started_at
-    from unnest($2::text[]) as served (definition)
+    from unnest($2::text[], $5::text[]) as served (definition, digest)
     cross join generate_series(0, 4) as urgency (priority)
     cross join lateral (
         select key, status, lost_owner, started_at, wake_at
         from {schema}.instances as i
         where i.definition = served.definition and i.lane = $3::smallint and i.priority = urgency.priority
           and i.owner is null and i.wake_at is not null and i.wake_at <= {schema}.now()
+          and (i.status <> 'blocked' or i.blocked_by is distinct from served.digest)
         order by i.wake_at
         limit $4::integer
         for update skip locked
