@@ -17,6 +17,7 @@ from typing import Any, Final, Protocol, TypeVar
 
 from orquestrax.base.errors import BlockingCall, NotInWorkflow
 from orquestrax.define.resources import Resource, active, of_running_loop
+from orquestrax.define.threads import require_own_thread
 from orquestrax.define.transaction import Taken
 
 T = TypeVar("T")
@@ -41,6 +42,7 @@ class Runnable(Protocol):
 
 async def run_once(step: Runnable, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     """Run the function here: an `async def` on this loop, a `def` in a thread. Returns what it returns."""
+    require_own_thread(step.name)
     _require_transaction(step, args, kwargs)
     if step.uses:
         kwargs = await _bound(step, args, kwargs)
@@ -55,6 +57,7 @@ def run_blocking(step: Runnable, args: tuple[Any, ...], kwargs: dict[str, Any]) 
         raise BlockingCall(
             f"{step.name}.call(…) would stop this thread's event loop: write `await {step.name}(…)` instead"
         )
+    require_own_thread(step.name)
     if step.is_async:
         return _wait_for(run_once(step, args, kwargs))
     _require_transaction(step, args, kwargs)
