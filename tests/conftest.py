@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 PROJECT = Path(__file__).parent.parent
 guard.install()  # before any workflow runs, so that the order of tests changes nothing
+os.environ.setdefault("ORQUESTRAX_RECHECK", "0")  # a second process per worker would take the time of others
 
 
 @pytest.hookimpl(wrapper=True)

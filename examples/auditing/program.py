@@ -26,7 +26,7 @@ REJECTED: Final = 3  # exit status
 
 def main(audit: ModuleType, arguments: Sequence[str] | None = None) -> int:
     """Run the program of the module examples/audit.py; returns its exit status."""
-    chosen = _parser().parse_args(arguments)
+    chosen = parser().parse_args(arguments)
     told = Console(stderr=True, soft_wrap=True, highlight=False)
     try:
         sites = running_environment() if chosen.environment is None else site_folders(chosen.environment)
@@ -43,16 +43,17 @@ def main(audit: ModuleType, arguments: Sequence[str] | None = None) -> int:
     return _tell(verdict, Console(highlight=False, soft_wrap=True))
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(description="Verify installed distributions against their RECORDs.")
-    parser.add_argument(
+def parser() -> argparse.ArgumentParser:
+    """What the command line takes."""
+    made = argparse.ArgumentParser(description="Verify installed distributions against their RECORDs.")
+    made.add_argument(
         "environment", nargs="?", type=Path, help="a virtual environment; default: the running one"
     )
-    parser.add_argument("--report", type=Path, default=Path("audit-report"), help="folder for the report")
-    answer = parser.add_mutually_exclusive_group()
+    made.add_argument("--report", type=Path, default=Path("audit-report"), help="folder for the report")
+    answer = made.add_mutually_exclusive_group()
     answer.add_argument("--accept", action="store_true", help="accept what is found, without asking")
     answer.add_argument("--reject", action="store_true", help="reject what is found, without asking")
-    return parser
+    return made
 
 
 async def _run(audit: ModuleType, sites: list[str], chosen: argparse.Namespace, told: Console) -> Verdict:

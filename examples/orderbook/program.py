@@ -28,7 +28,7 @@ SATURDAY: Final = 5
 
 def main(orders: ModuleType, arguments: Sequence[str] | None = None) -> int:
     """Run the program of the module examples/orders.py; returns its exit status."""
-    chosen = _parser().parse_args(arguments)
+    chosen = parser().parse_args(arguments)
     console = Console(stderr=True, soft_wrap=True, highlight=False)
     try:
         found, faults = read_orders(chosen.file)
@@ -50,14 +50,13 @@ def main(orders: ModuleType, arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(description="Fulfil the orders of a CSV file, one workflow each.")
-    parser.add_argument("file", nargs="?", type=Path, default=DEFAULT, help="default: examples/orders.csv")
-    parser.add_argument("--day", type=_seconds, default=1.0, help="how long a day takes, in seconds (1)")
-    parser.add_argument(
-        "--batch", default="", help="a prefix for the ids: the same file again, as new orders"
-    )
-    return parser
+def parser() -> argparse.ArgumentParser:
+    """What the command line takes."""
+    made = argparse.ArgumentParser(description="Fulfil the orders of a CSV file, one workflow each.")
+    made.add_argument("file", nargs="?", type=Path, default=DEFAULT, help="default: examples/orders.csv")
+    made.add_argument("--day", type=_seconds, default=1.0, help="how long a day takes, in seconds (1)")
+    made.add_argument("--batch", default="", help="a prefix for the ids: the same file again, as new orders")
+    return made
 
 
 def _seconds(text: str) -> float:

@@ -35,6 +35,7 @@ from orquestrax.base.errors import (
     StepFailed,
     StepInterrupted,
     StepTimedOut,
+    TransactionEnded,
     WorkflowCancelled,
     WorkflowFailed,
     WorkflowTerminated,
@@ -43,6 +44,7 @@ from orquestrax.base.errors import (
 from orquestrax.define.call import Call
 from orquestrax.define.resource import Resource, resource, use
 from orquestrax.define.step import Step, step
+from orquestrax.define.transaction import transaction
 from orquestrax.define.workflow import Workflow, workflow
 from orquestrax.model.options import Retry
 from orquestrax.replay.bridge import await_, to_greenlet
@@ -93,6 +95,7 @@ __all__ = [
     "StepInfo",
     "StepInterrupted",
     "StepTimedOut",
+    "TransactionEnded",
     "Workflow",
     "WorkflowCancelled",
     "WorkflowFailed",
@@ -113,6 +116,7 @@ __all__ = [
     "step",
     "step_info",
     "to_greenlet",
+    "transaction",
     "use",
     "uuid4",
     "workflow",

@@ -20,6 +20,7 @@
     ├── Rejected                          OX1502  for users: "the answer was no"
     ├── ProcessCrashed                    OX1504  the process of an attempt ended before its result was there
     ├── MemoryLimitExceeded               OX1505  an attempt wanted more memory than `memory=` allows
+    ├── TransactionEnded                  OX1506  a transactional step has committed or rolled back by itself
     ├── NotInWorkflow                     OX1600  called where no workflow runs
     ├── ForbiddenInWorkflow               OX1601  a facility that cannot be deterministic
     ├── NonDeterminism                    OX1602  the code does not fit its history
@@ -171,6 +172,12 @@ class StepInterrupted(StepFailed):
     """An at-most-once step was begun and its node was lost: whether it took effect is not known."""
 
     code = "OX1503"
+
+
+class TransactionEnded(OrquestraxError):
+    """The body of a transactional step has ended its transaction by itself."""
+
+    code = "OX1506"
 
 
 class Rejected(OrquestraxError):

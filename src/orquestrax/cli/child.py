@@ -56,11 +56,12 @@ def _serve(begin: Begin, workflows: dict[str, Workflow[..., Any]], control: Cont
     import uvloop
 
     from orquestrax.cli.logs import log_to_stderr
-    from orquestrax.node import serving  # noqa: F401 - slow to import, and there is time before the order to go
+    from orquestrax.node import scrutiny, serving  # noqa: F401 - slow to import, and there is time before the order to go
 
     if not isinstance(control.read(), Go):
         return
     log_to_stderr()
+    scrutiny.want()
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(_until_stop(begin, workflows, control))
 

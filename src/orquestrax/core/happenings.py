@@ -11,7 +11,7 @@ from orquestrax.core.execution import Effects, Execution, RetryAt
 from orquestrax.core.turns import Turns
 from orquestrax.model import events
 from orquestrax.model.commands import Command, RunStep, StartTimer
-from orquestrax.model.jobs import Errored, Job, Outcome, Succeeded
+from orquestrax.model.jobs import Delivered, Errored, Job, Outcome, Succeeded
 from orquestrax.model.rows import Message
 
 
@@ -24,6 +24,9 @@ class Happenings:
     def outcome(self, job: Job, outcome: Outcome) -> bool:
         """An attempt of a step ended. False if the instance is not in memory: it may come back for it."""
         execution = self._turns.memory.executions.get(job.key.instance)
+        if isinstance(outcome, Delivered):
+            self._turns.on_mail()
+            return True
         if execution is None:
             return False
         command = execution.replay.open.get(job.key.command)
@@ -35,7 +38,9 @@ class Happenings:
             self._turns.stop_at(execution, error)
         return True
 
-    def _apply_outcome(self, execution: Execution, command: Command, job: Job, outcome: Outcome) -> None:
+    def _apply_outcome(
+        self, execution: Execution, command: Command, job: Job, outcome: Succeeded | Errored
+    ) -> None:
         now = outcome.ended_at  # it happened then, by the same clock
         if isinstance(outcome, Succeeded):
             ended = _step_ended(job, outcome, self._turns.node, result=msgspec.Raw(outcome.result))

@@ -174,6 +174,8 @@ class Turns:
             execution.leftovers.append(message)
         elif message.kind == "terminate":
             self.terminate(execution, message)
+        elif message.kind == "step":
+            execution.deliver(message, now)
         else:
             execution.receive(message, now)
 

@@ -4,6 +4,7 @@
     step_options     how a step is run; checked, and changed by `step.options(…)`
     call             what calling a step gives: asks the running workflow, or runs the function
     outside          running a step where no workflow is: awaited, or blocking
+    threads          threads that workflow code starts, where steps are refused
     raised           exceptions of `raises=` made again from a history
     signatures       arguments and results as stored JSON; with parameters, binding, inputs
     resource         resources as declared

@@ -6,8 +6,8 @@ import inspect
 from typing import TYPE_CHECKING, Any
 
 from orquestrax.base.errors import PayloadError
+from orquestrax.define.given import Given
 from orquestrax.define.inputs import names_of
-from orquestrax.define.resource import Use
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -68,10 +68,8 @@ class Binding:
         except TypeError as error:
             raise PayloadError(f"{self._where}: {error}; it takes {names_of(self._items)}") from None
         for name, value in bound.arguments.items():
-            if isinstance(self._defaults.get(name), Use) and not isinstance(value, Use):
-                raise PayloadError(
-                    f"{self._where}: {name!r} is a resource, which the node makes; leave it out"
-                )
+            if isinstance(self._defaults.get(name), Given) and not isinstance(value, Given):
+                raise PayloadError(f"{self._where}: {name!r} is filled in by the node; leave it out")
         bound.apply_defaults()
         return tuple(bound.arguments[name] for name in self._names)
 

@@ -15,8 +15,10 @@ import threading
 from collections.abc import Callable, Coroutine, Mapping
 from typing import Any, Final, Protocol, TypeVar
 
-from orquestrax.base.errors import BlockingCall
+from orquestrax.base.errors import BlockingCall, NotInWorkflow
 from orquestrax.define.resources import Resource, active, of_running_loop
+from orquestrax.define.threads import require_own_thread
+from orquestrax.define.transaction import Taken
 
 T = TypeVar("T")
 _CLOSING_SECONDS: Final = 10.0
@@ -34,10 +36,14 @@ class Runnable(Protocol):
     def fn(self) -> Callable[..., Any]: ...
     @property
     def uses(self) -> Mapping[str, Resource[Any]]: ...
+    @property
+    def transaction(self) -> Taken | None: ...
 
 
 async def run_once(step: Runnable, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     """Run the function here: an `async def` on this loop, a `def` in a thread. Returns what it returns."""
+    require_own_thread(step.name)
+    _require_transaction(step, args, kwargs)
     if step.uses:
         kwargs = await _bound(step, args, kwargs)
     if step.is_async:
@@ -51,11 +57,27 @@ def run_blocking(step: Runnable, args: tuple[Any, ...], kwargs: dict[str, Any]) 
         raise BlockingCall(
             f"{step.name}.call(…) would stop this thread's event loop: write `await {step.name}(…)` instead"
         )
+    require_own_thread(step.name)
     if step.is_async:
         return _wait_for(run_once(step, args, kwargs))
+    _require_transaction(step, args, kwargs)
     if step.uses:
         kwargs = _wait_for(_bound(step, args, kwargs))
     return step.fn(*args, **kwargs)
+
+
+def _require_transaction(step: Runnable, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+    """Outside of a workflow there is no result to commit with it."""
+    taken = step.transaction
+    if (
+        taken is not None
+        and taken.parameter not in kwargs
+        and taken.parameter not in step.positional[: len(args)]
+    ):
+        raise NotInWorkflow(
+            f"step {step.name} is transactional: outside of a workflow pass {taken.parameter}= yourself, in a "
+            "transaction that you commit"
+        )
 
 
 async def _bound(step: Runnable, args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:

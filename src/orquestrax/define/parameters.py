@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from orquestrax.base.codec import ANY, Codec
 from orquestrax.base.errors import DefinitionError, InvalidInput
+from orquestrax.define.given import Given
 from orquestrax.define.resource import Use
 
 if TYPE_CHECKING:
@@ -64,7 +65,7 @@ def parameters_of(
     found: list[Parameter] = []
     by_name = False  # a resource is left out, so what follows it can only be handed over by name
     for parameter in signature.parameters.values():
-        if isinstance(parameter.default, Use):
+        if isinstance(parameter.default, Given):
             by_name = True
             continue
         _refuse(parameter, by_name=by_name, where=where)

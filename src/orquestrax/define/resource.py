@@ -21,6 +21,7 @@ from typing import Any, Generic, TypeVar, cast, overload
 
 from orquestrax.base.errors import DefinitionError
 from orquestrax.define.checks import caller, check_function, check_name, innermost, place, where_of
+from orquestrax.define.given import Given
 
 T = TypeVar("T")
 
@@ -53,7 +54,7 @@ class Resource(Generic[T]):
 
 
 @dataclass(frozen=True, slots=True)
-class Use:
+class Use(Given):
     """The default of a parameter that a resource fills in; part of no schema and of no journal."""
 
     resource: Resource[Any]

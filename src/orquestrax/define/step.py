@@ -27,6 +27,7 @@ from orquestrax.define.record import record
 from orquestrax.define.resource import Resource, positional_of, uses_of
 from orquestrax.define.signatures import Signature
 from orquestrax.define.step_options import Options, options_of
+from orquestrax.define.transaction import Taken, transaction_of
 from orquestrax.model.options import Executor, Retry, Seconds, StepOptions
 from orquestrax.replay.bridge import running_plain
 from orquestrax.replay.context import current
@@ -43,6 +44,7 @@ class Step(Generic[P, R]):
     options     how it is run; call it for the same step with other options
     signature   its arguments and result as JSON
     uses        which parameters take which resources
+    transaction which parameter takes the transaction, of a transactional step
     file, line  where it is written
     declared    the step as it was declared, of which this one may be a copy with other options
     """
@@ -53,6 +55,7 @@ class Step(Generic[P, R]):
     signature: Signature
     is_async: bool
     uses: Mapping[str, Resource[Any]]
+    transaction: Taken | None
     positional: tuple[str, ...]
     file: str
     line: int
@@ -70,6 +73,7 @@ class Step(Generic[P, R]):
         self.positional = positional_of(fn)
         self.options = options_of(values, is_async=self.is_async, at=at, make=self._with)
         _check_place(fn, self.options, at)
+        self.transaction = self._transaction()
         self.signature = Signature(fn, where=f"step {self.name!r} ({at})")
         self.decode_result: Callable[[bytes | str], R] = self.signature.result.decode
         functools.update_wrapper(self, fn)
@@ -118,7 +122,11 @@ class Step(Generic[P, R]):
         at = place(self.file, self.line)
         other.options = options_of(values, is_async=self.is_async, at=at, make=self._with)
         _check_place(self.fn, other.options, at)
+        other.transaction = other._transaction()  # noqa: SLF001 - a copy of this one
         return other
+
+    def _transaction(self) -> Taken | None:
+        return transaction_of(self.fn, transactional=self.options.transactional, is_async=self.is_async)
 
     def __repr__(self) -> str:
         return f"<step {self.name} at {place(self.file, self.line)}>"

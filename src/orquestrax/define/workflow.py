@@ -15,6 +15,7 @@ from types import CodeType
 from typing import Any, Generic, NoReturn, ParamSpec, TypeVar, overload
 
 from orquestrax.base.errors import DefinitionError, ForbiddenInWorkflow, NotInWorkflow
+from orquestrax.define import threads
 from orquestrax.define.checks import check_function, check_name, check_seconds, innermost, place, where_of
 from orquestrax.define.record import record
 from orquestrax.define.resource import uses_of
@@ -65,6 +66,7 @@ class Workflow(Generic[P, R]):
         self.source, self.digest = _code_of(fn, self.file, self.line)
         self.doc = inspect.getdoc(fn) or ""
         functools.update_wrapper(self, fn)
+        threads.install()
         record(self)
 
     def __call__(self, *_args: P.args, **_kwargs: P.kwargs) -> Coroutine[Any, Any, R]:

@@ -51,7 +51,14 @@ class Errored(msgspec.Struct, frozen=True):
     delay: float | None
 
 
-Outcome = Succeeded | Errored
+class Delivered(msgspec.Struct, frozen=True):
+    """The attempt has committed its result itself, as a message to the instance."""
+
+    started_at: int
+    ended_at: int
+
+
+Outcome = Succeeded | Errored | Delivered
 
 
 class Said(msgspec.Struct, frozen=True, kw_only=True):

@@ -39,6 +39,7 @@ from orquestrax.model.rows import History, NewInstance, Verdict
 from orquestrax.node.logowners import LogOwners
 from orquestrax.node.logshipper import LogShipper
 from orquestrax.worker.runner import StepRunner
+from orquestrax.worker.transactions.service import Transactions
 
 log = logging.getLogger(__name__)
 RECENT: Final = 1_000  # endings kept for who asks a moment later
@@ -49,6 +50,7 @@ class Incarnation:
     """Made by `Incarnation.begin`. `fenced` is set when it was declared dead."""
 
     def __init__(self, fence: Fence, name: str, database: Database, hints: Hints, machine: Machine) -> None:
+        self._on_ended: Callable[[UUID], None] | None = None
         self.fence, self.name, self.machine = fence, name, machine
         self.fenced = asyncio.Event()
         self._database, self._hints = database, hints
@@ -69,6 +71,7 @@ class Incarnation:
         release: str,
         options: EngineOptions,
         may_beat: Callable[[], bool] = lambda: True,
+        on_ended: Callable[[UUID], None] | None = None,
     ) -> Incarnation:
         """Register, take over what dead siblings on this machine held, and start to work."""
         fence_number, now = await register_node(
@@ -87,6 +90,7 @@ class Incarnation:
         machine.hold(fence_number)
         space = await database.lock_space()
         self = cls(Fence(space, fence_number), f"{machine.host}-{fence_number}", database, hints, machine)
+        self._on_ended = on_ended
         self._build(workflows, slots, options, may_beat)
         self.clock.observe(now)
         await self._bury_siblings(space)
@@ -106,6 +110,7 @@ class Incarnation:
         self.journal = Journal(database.address, self.fence, lanes=options.lanes, on_fenced=self.fenced.set)
         self.progress = ProgressStore(database)
         self.resources = Resources()
+        self.transactions = Transactions(database.address, self.fence, self.name, clock.now)
         self.runner = StepRunner(
             node=self.name,
             now=clock.now,
@@ -115,6 +120,7 @@ class Incarnation:
             on_free=lambda executor: self.orchestrator.dispatcher.freed(executor),
             slots=slots,
             write_progress=self._write_progress,
+            transactions=self.transactions,
             delete_progress=lambda steps: self.progress.delete(self.fence.number, steps),
         )
         self.orchestrator = Orchestrator(
@@ -219,6 +225,8 @@ class Incarnation:
                 waiter.set_result(told)
         if told is not None and not waiters:
             self._remember(key, told)
+        if told is not None and self._on_ended is not None:
+            self._on_ended(key)
 
     def _remember(self, key: UUID, ending: Ending) -> None:
         """Keep the latest small endings: a quick workflow ends before its starter has asked for the result."""
@@ -234,6 +242,7 @@ class Incarnation:
         await self.claimer.stop()
         self.orchestrator.dispatcher.close()
         await self.runner.stop(grace)
+        self.transactions.close()
         await self.journal.stop()
         await self.logs.stop()
         self._drop()
@@ -250,6 +259,7 @@ class Incarnation:
     def abandon(self) -> None:
         """Drop everything at once, as a crash would."""
         self.claimer.abandon()
+        self.transactions.close()
         self.journal.abandon()
         self.heartbeat.abandon()
         self.logs.abandon()

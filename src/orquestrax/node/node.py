@@ -25,8 +25,11 @@ from orquestrax.define.workflow import Workflow
 from orquestrax.model.rows import NewInstance, Verdict
 from orquestrax.node import linting
 from orquestrax.node.incarnation import EngineOptions, Incarnation
+from orquestrax.node.rechecking.rechecker import Rechecker
 from orquestrax.node.registration import describe
+from orquestrax.node.scrutiny import guard_wanted, recheck_wanted
 from orquestrax.node.watchdog import Watchdog
+from orquestrax.replay import guard
 from orquestrax.replay.loop import Loop
 from orquestrax.settings import Settings, load_settings
 from orquestrax.worker.slots import DEFAULT_SLOTS
@@ -64,6 +67,7 @@ class Node:
         self._opened = AsyncExitStack()
         self._keeper: asyncio.Task[None] | None = None
         self.incarnation: Incarnation | None = None
+        self._rechecker: Rechecker | None = None
 
     @property
     def fence(self) -> int | None:
@@ -106,7 +110,10 @@ class Node:
             exits=self.options.exits,
             loops=self._loops,
         )
+        if guard_wanted():
+            guard.install()
         if "engine" in self.roles:
+            self._begin_rechecks()
             self.watchdog.start()
             self._opened.callback(self.watchdog.stop)
             self.incarnation = await self._begin()
@@ -129,6 +136,8 @@ class Node:
         if self.incarnation is not None:
             self.incarnation.abandon()
         self.watchdog.stop()
+        if self._rechecker is not None:
+            self._rechecker.abandon()
         self.hints.abandon()
         await self.database.close()
 
@@ -151,7 +160,14 @@ class Node:
             release=RELEASE,
             options=self.options,
             may_beat=self.watchdog.turns,
+            on_ended=None if self._rechecker is None else self._rechecker.ended,
         )
+
+    def _begin_rechecks(self) -> None:
+        if recheck_wanted() and self.workflows:
+            self._rechecker = Rechecker(self.store, self.workflows)
+            self._rechecker.start()
+            self._opened.callback(self._rechecker.abandon)
 
     def _loops(self) -> list[Loop]:
         """Those of the workflows in memory; asked for by the watchdog's thread."""

@@ -14,6 +14,8 @@
     ending      after the main task: cancel what is left, wait for it, finish
     eviction    closes everything without a sound or an effect
     quiet       no logs and warnings from code that replays or was evicted
+    plain       plain `def` code: a greenlet, and the coroutine that awaits for it
+    bridge      what plain code calls to await, and how it is called from code that awaits
     sites       which line of the user's code asked
     context     what workflow code calls: now, uuid4, random, info, receive
 

@@ -22,8 +22,9 @@ _OUTSIDE: Final = """
 _THREADS: Final = "run_in_executor set_default_executor"
 _SIGNALS: Final = "add_signal_handler remove_signal_handler"
 _LIFE: Final = """
-    run_forever run_until_complete stop close shutdown_asyncgens shutdown_default_executor set_debug
+    run_forever stop close shutdown_asyncgens shutdown_default_executor set_debug
 """
+HAS_A_LOOP: Final = "the workflow has a loop already, await the coroutine or make a task of it"
 _ERRORS: Final = "set_exception_handler default_exception_handler"
 
 _INSTEAD: Final = {
@@ -42,6 +43,7 @@ _INSTEAD: Final = {
         "signals of the process are the node's, for messages from outside use orquestrax.receive",
     ),
     **dict.fromkeys(_LIFE.split(), "the loop of a workflow is run by the engine, leave the call out"),
+    "run_until_complete": HAS_A_LOOP,
     **dict.fromkeys(_ERRORS.split(), "errors of callbacks go to the log, catch them in the callback"),
 }
 
@@ -53,6 +55,9 @@ def refuse(facility: str, instead: str) -> NoReturn:
 
 def _refusing(name: str) -> Callable[..., Any]:
     def method(self: object, *args: object, **kwargs: object) -> NoReturn:  # noqa: ARG001 - as its original
+        for each in args:
+            if asyncio.iscoroutine(each):
+                each.close()  # nobody awaits it any more
         refuse(f"loop.{name}()", _INSTEAD[name])
 
     method.__name__ = method.__qualname__ = name

@@ -1,4 +1,5 @@
-"""Running steps: one attempt at a time, on one node. Nothing here knows the database or the instance.
+"""Running steps: one attempt at a time, on one node. Nothing here but `transactions`
+knows the database, and nothing the instance.
 
     runner      takes a slot, starts the body, reports its outcome exactly once
     attempt     one body under way
@@ -14,6 +15,7 @@
     silence     cuts bodies that tell nothing for too long
     foreign     exceptions that have stayed in another process
     processes   child processes for plain functions, which can be killed
+    transactions  steps whose effects in the database are committed together with their result
 
 What a body does never harms the node: whatever it raises is a failed attempt. A body that cannot be stopped
 (a thread, a coroutine that swallows its cancellation) is abandoned: its slot stays taken and visible until

@@ -13,10 +13,11 @@ import asyncio
 from typing import Protocol
 
 from orquestrax.base.logs import Names
-from orquestrax.model.jobs import Job
+from orquestrax.model.jobs import Delivered, Job
 from orquestrax.worker.limits import Limit, end_limit
 from orquestrax.worker.pulse import Pulse, Told
 from orquestrax.worker.threads import Call
+from orquestrax.worker.transactions.ticket import Ticket
 
 
 class Listener(Protocol):
@@ -34,6 +35,7 @@ class Attempt:
     task    the asyncio task that runs it, None before and after
     call    the call in a thread, for plain functions
     timer   the next thing to happen by time: the cut, then giving up
+    ticket  whether it may still be given up, for transactional steps
     pulse   what its body said of itself, None if that is of no interest so far
     """
 
@@ -46,6 +48,7 @@ class Attempt:
         "reports",
         "started_at",
         "task",
+        "ticket",
         "timer",
         "waited_for",
     )
@@ -57,9 +60,10 @@ class Attempt:
         self.started_at = started_at
         self.limit: Limit | None = end_limit(job, started_at)
         self.cut: Limit | None = None
-        self.task: asyncio.Task[bytes | BaseException] | None = None
+        self.task: asyncio.Task[bytes | Delivered | BaseException] | None = None
         self.call: Call | None = None
         self.timer: asyncio.TimerHandle | None = None
+        self.ticket: Ticket | None = None
         self.waited_for = True
 
     @property

@@ -9,7 +9,13 @@ from __future__ import annotations
 import asyncio
 import random
 
-from orquestrax.base.errors import MemoryLimitExceeded, ProcessCrashed, RetryAfter, StepTimedOut
+from orquestrax.base.errors import (
+    MemoryLimitExceeded,
+    ProcessCrashed,
+    RetryAfter,
+    StepTimedOut,
+    TransactionEnded,
+)
 from orquestrax.model.backoff import delay_after
 from orquestrax.model.jobs import Job
 from orquestrax.model.options import Retry
@@ -37,7 +43,7 @@ def delay_of(
     first_at = started_at if job.first_at is None else job.first_at
     elapsed = (ended_at - first_at) / 1e6
     delay = next_delay(options.retry, job.attempt, exc, elapsed=elapsed, rng=rng)
-    if options.at_most_once and not _is_known(exc):
+    if isinstance(exc, TransactionEnded) or (options.at_most_once and not _is_known(exc)):
         return None
     if delay is None or options.total_timeout is None:
         return delay

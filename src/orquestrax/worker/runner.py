@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping
 from contextvars import Context, copy_context
 from functools import partial
 from typing import Any, Final
@@ -17,7 +17,7 @@ from typing import Any, Final
 from orquestrax.base import failures
 from orquestrax.base.logs import name_records
 from orquestrax.define.resources import Resources
-from orquestrax.model.jobs import BodyKey, Errored, Job, Outcome, Succeeded
+from orquestrax.model.jobs import BodyKey, Delivered, Errored, Job, Outcome, Succeeded
 from orquestrax.model.options import Executor
 from orquestrax.worker.attempt import Attempt
 from orquestrax.worker.bodies import run_coroutine, run_in_thread
@@ -32,6 +32,8 @@ from orquestrax.worker.retrying import delay_of
 from orquestrax.worker.silence import SilenceWatch
 from orquestrax.worker.slots import DEFAULT_SLOTS, Slots
 from orquestrax.worker.threads import ThreadPool
+from orquestrax.worker.transactions.body import run_transactional
+from orquestrax.worker.transactions.service import Transactions
 
 _log = logging.getLogger(__name__)
 
@@ -44,6 +46,7 @@ class StepRunner:
     on_free       called when a slot is free again without an outcome: an abandoned body has ended
     on_long       called with a job and its start once it has been running for `long_after` seconds
     write_progress, delete_progress  where what bodies say of themselves is kept; see `reports`
+    transactions  what transactional steps share; None on a node without them
     cancel_grace  seconds that a coroutine has to end after its cancellation
 
     running       the jobs whose outcome someone waits for, by key
@@ -61,6 +64,7 @@ class StepRunner:
         on_free: Callable[[Executor], None] = lambda _executor: None,
         write_progress: Write = nowhere,
         delete_progress: Delete = nowhere,
+        transactions: Transactions | None = None,
         slots: Mapping[Executor, int] = DEFAULT_SLOTS,
         long_after: float = 1.0,
         cancel_grace: float = 5.0,
@@ -70,7 +74,7 @@ class StepRunner:
         # Callbacks run in the node's context, not in that of whichever turn happened to start the job.
         self._context: Final = copy_context()
         self._now, self._resources, self._on_end = now, resources, on_end
-        self._on_free = on_free
+        self._on_free, self._transactions = on_free, transactions
         self._cancel_grace, self._rng = cancel_grace, rng or random.Random()
         # What a body starts from; copying a context costs nothing, whatever it holds.
         self._ground: Final = Context()
@@ -175,7 +179,10 @@ class StepRunner:
 
     def _launch(self, attempt: Attempt, executor: Executor) -> None:
         self._slots.take(executor)
-        if executor == "async":
+        body: Coroutine[Any, Any, bytes | Delivered | BaseException]
+        if self._transactions is not None and attempt.job.step.options.transactional:
+            body = run_transactional(attempt, self._resources, self._transactions, self._threads)
+        elif executor == "async":
             body = run_coroutine(attempt, self._resources)
         elif executor == "process":
             body = run_in_process(attempt, self._processes)
@@ -194,7 +201,7 @@ class StepRunner:
                 delay, self._cut, attempt, attempt.limit, context=self._context
             )
 
-    def _ended(self, attempt: Attempt, task: asyncio.Task[bytes | BaseException]) -> None:
+    def _ended(self, attempt: Attempt, task: asyncio.Task[bytes | Delivered | BaseException]) -> None:
         outcome = asyncio.CancelledError() if task.cancelled() else task.result()
         attempt.task = None
         if attempt.call is not None and not attempt.call.ended:
@@ -217,6 +224,8 @@ class StepRunner:
             )
 
     def _give_up(self, attempt: Attempt) -> None:
+        if attempt.ticket is not None and not attempt.ticket.revoke():
+            return  # it commits: the outcome is on its way
         self.abandoned[attempt] = attempt.job
         self._report(attempt, asyncio.CancelledError())
 
@@ -225,7 +234,7 @@ class StepRunner:
             self._forget(attempt)
             self._on_end(attempt.job, self._errored(attempt, limit.error(attempt.job.step.name), final=True))
 
-    def _report(self, attempt: Attempt, outcome: bytes | BaseException) -> None:
+    def _report(self, attempt: Attempt, outcome: bytes | Delivered | BaseException) -> None:
         self._forget(attempt)
         if isinstance(outcome, BaseException):
             if attempt.cut is not None and isinstance(outcome, asyncio.CancelledError):
@@ -234,6 +243,9 @@ class StepRunner:
             if errored.delay is None:
                 self._over(attempt.job.key)
             self._on_end(attempt.job, errored)
+        elif isinstance(outcome, Delivered):
+            self._over(attempt.job.key)
+            self._on_end(attempt.job, outcome)
         else:
             self._over(attempt.job.key)
             self._on_end(attempt.job, Succeeded(outcome, attempt.started_at, self._now()))
@@ -247,6 +259,8 @@ class StepRunner:
     def _drop(self, attempt: Attempt) -> None:
         """Nobody waits for the outcome any more."""
         self._forget(attempt)
+        if attempt.ticket is not None:
+            attempt.ticket.revoke()
         if attempt.task is not None:
             self.abandoned[attempt] = attempt.job
             attempt.task.cancel()

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import pytest
@@ -181,6 +183,40 @@ def test_step_call_in_async_code_is_refused(begin):
             "charge.call(…) blocks: in an `async def` workflow write `await charge(…)`, and call a plain def "
             "that uses it as `await ox.to_greenlet(function, …)`"
         )
+
+
+@pytest.mark.parametrize(
+    "call", [lambda order: charge.call(order), lambda order: asyncio.run(_awaited(order))]
+)
+def test_steps_are_refused_in_a_thread_that_a_workflow_has_started(begin, call):
+    said = []
+
+    def elsewhere(order: Order) -> None:
+        try:
+            call(order)
+        except ox.ForbiddenInWorkflow as error:
+            said.append(str(error))
+
+    @workflow
+    def threading_(order: Order) -> None:
+        thread = threading.Thread(target=elsewhere, args=(order,))  # ox: allow
+        thread.start()  # ox: allow
+        thread.join()
+
+    assert begin(threading_, Order("42", 9.5)).ended == ("completed", None)
+    (sentence,) = said
+    assert sentence.startswith(
+        "step charge was called in a thread that the code of workflow 'instance-1' has started"
+    )
+
+
+async def _awaited(order: Order) -> str:
+    return await charge(order)
+
+
+def test_steps_run_in_a_thread_of_somebody_else():
+    with ThreadPoolExecutor(1) as pool:
+        assert pool.submit(charge.call, Order("42", 9.5)).result() == "receipt 42"
 
 
 def test_the_bare_function_runs_in_unit_tests():

@@ -89,7 +89,6 @@ def test_sockets(name: str) -> None:
     "use",
     [
         lambda loop: loop.run_forever(),
-        lambda loop: loop.run_until_complete(asyncio.Future()),
         lambda loop: loop.stop(),
         lambda loop: loop.close(),
         lambda loop: loop.shutdown_asyncgens(),
@@ -131,6 +130,7 @@ def test_other_threads() -> None:
         lambda _: asyncio.Runner().__enter__(),
         lambda _: asyncio.Runner().get_loop(),
         lambda _: asyncio.new_event_loop(),
+        lambda loop: loop.run_until_complete(asyncio.Future()),
     ],
 )
 def test_another_loop(use: Any) -> None:

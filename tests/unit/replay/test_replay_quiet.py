@@ -162,3 +162,21 @@ def test_a_forgotten_coroutine_is_reported_once() -> None:
         run.complete("a")
         rebuild(main, run.history).close()
     assert [str(each.message) for each in caught] == ["coroutine 'sleep' was never awaited"]
+
+
+def test_prints_and_warnings_come_once(capsys: pytest.CaptureFixture[str]) -> None:
+    async def main() -> None:
+        print("before")
+        await step("a")
+        warnings.warn("between", stacklevel=1)
+        await step("b")
+        print("after")
+
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        run = Host(main, evict=True)
+        run.complete()
+        run.complete()
+        rebuild(main, run.history).close()
+    assert capsys.readouterr().out == "before\nafter\n"
+    assert [str(each.message) for each in caught] == ["between"]

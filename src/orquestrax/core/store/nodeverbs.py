@@ -12,7 +12,7 @@ import asyncpg
 
 from orquestrax.base import faultpoint
 from orquestrax.core.store.database import CONNECTION_LOST, Address, Database, connect, explain, within
-from orquestrax.core.store.fence import TERMINATE_HOLDERS, Fence, commit
+from orquestrax.core.store.fence import TERMINATE_HOLDERS, TERMINATE_STEPS, Fence, commit
 from orquestrax.core.store.statements import statement
 from orquestrax.model.events import Event
 from orquestrax.model.rows import History, InstanceRow, Message
@@ -146,7 +146,11 @@ async def declare_dead(
     connection = await connect(address, name="orquestrax declares")
     try:
         declaring = _declare(connection, number, address.schema, heartbeat, patience)
-        return await within(connection, declaring, address.deadline * 3)
+        declared = await within(connection, declaring, address.deadline * 3)
+        if declared:  # what its steps have locked must not hold up those that run them anew
+            ending = connection.fetch(TERMINATE_STEPS, number.steps_name)
+            await within(connection, ending, address.deadline)
+        return declared
     except (*CONNECTION_LOST, asyncpg.PostgresError) as error:
         raise explain(address.dsn, error) from error
     finally:

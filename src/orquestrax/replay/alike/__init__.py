@@ -26,7 +26,7 @@ from typing import Any, NoReturn
 
 from orquestrax.replay.alike import exchange, groups, locks
 from orquestrax.replay.alike.waiting import AsCompleted, Gathering
-from orquestrax.replay.forbidden import refuse
+from orquestrax.replay.forbidden import HAS_A_LOOP, refuse
 from orquestrax.replay.loop import Loop
 
 
@@ -89,7 +89,7 @@ class _Hook:
 def _refuse_loop(main: Any, facility: str) -> NoReturn:
     if asyncio.iscoroutine(main):
         main.close()
-    refuse(facility, "the workflow has a loop already, await the coroutine or make a task of it")
+    refuse(facility, HAS_A_LOOP)
 
 
 async def wait_for(fut, timeout):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN201, ASYNC109
