@@ -220,8 +220,8 @@ def test_help_and_release(ox: Ox) -> None:
     assert re.fullmatch(r"orquestrax \d\S*\n", ox("--version").out)
     everything = ox()
     assert everything.status == 0
-    for command in ("dev", "start", "run", "list", "show", "events", "signal", "cancel", "terminate", "definitions",
-                    "db", "shell", "init"):  # fmt: skip
+    for command in ("dev", "start", "run", "list", "show", "events", "logs", "signal", "cancel", "terminate",
+                    "definitions", "db", "shell", "init"):  # fmt: skip
         assert re.search(rf"\b{command} +\S", everything.out)
         shown = ox(command, "--help")
         assert shown.status == 0

@@ -6,7 +6,8 @@
     output     JSON, tables and text, on a terminal and in a pipe
     session    the database of a command, named on stderr, and a client for it
 
-    instances, messages, definitions, run, database, psql, start, dev, shell, init: a file per group of commands
+    instances, records, messages, definitions, run, database, psql, start, dev, shell, init: a file per group of
+    commands
     waiting             `run --wait`, with
     story, live         what has happened to an instance, told while it runs
     supervisor, child   `dev`: one process that watches the files, one that runs their code

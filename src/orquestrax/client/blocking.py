@@ -20,6 +20,7 @@ from typing_extensions import TypeVarTuple, Unpack
 from orquestrax.client.client import Client
 from orquestrax.client.connect import connect
 from orquestrax.client.handle import Run
+from orquestrax.client.logs import LogEntry
 from orquestrax.client.loopthread import LoopThread
 from orquestrax.client.views import HistoryEvent, RunStatus
 
@@ -103,6 +104,12 @@ class BlockingRun(Generic[R]):
     def history(self) -> list[HistoryEvent]:
         """Everything that has happened to it; the first event, seq 0, is its start."""
         return self._loop.wait(self._run.history())
+
+    def logs(
+        self, *, after: int = 0, level: str = "DEBUG", step: str | None = None, limit: int = 1_000
+    ) -> list[LogEntry]:
+        """What its workflow and steps have logged, oldest first; see `Run.logs`."""
+        return self._loop.wait(self._run.logs(after=after, level=level, step=step, limit=limit))
 
     def signal(self, name: str, value: Any = None, *, message_id: str | None = None) -> None:
         """Send a signal; `message_id` makes sending it again harmless. See `Run.signal`."""

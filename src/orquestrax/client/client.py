@@ -16,9 +16,11 @@ from orquestrax.base.errors import Conflict, DatabaseError, InvalidInput
 from orquestrax.base.ids import check_id, uuid7
 from orquestrax.client.endings import Endings
 from orquestrax.client.handle import Run, decoder_of, not_found
+from orquestrax.client.logs import LogEntry, entries
 from orquestrax.client.views import Ending, HistoryEvent, RunStatus
 from orquestrax.core.store.clientverbs import ClientStore, InstanceView, Order
 from orquestrax.core.store.hints import Hints
+from orquestrax.core.store.logs import LogStore
 from orquestrax.define.workflow import Workflow
 from orquestrax.model.rows import NewInstance, Verdict
 
@@ -151,6 +153,14 @@ class Client:
         view = await self.view(id)
         events = await self.store.events(view.key, limit=1_000_000)
         return [*HistoryEvent.beginning(view), *map(HistoryEvent.of, events)]
+
+    async def logs(
+        self, id: str, *, after: int = 0, level: str = "DEBUG", step: str | None = None, limit: int = 1_000
+    ) -> list[LogEntry]:
+        """What an instance has logged, see `Run.logs`. Raises NotFound, InvalidInput."""
+        view = await self.view(id)
+        store = LogStore(self.store.database)
+        return await entries(store, view.key, after=after, level=level, step=step, limit=limit)
 
     async def list(
         self,

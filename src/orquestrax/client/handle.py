@@ -19,6 +19,7 @@ from orquestrax.base.errors import (
     WorkflowTimedOut,
 )
 from orquestrax.base.ids import check_text
+from orquestrax.client.logs import LogEntry
 from orquestrax.client.views import Ending, HistoryEvent, RunStatus
 from orquestrax.core.store.clientverbs import InstanceView, Order
 
@@ -36,6 +37,11 @@ class Sender(Protocol):
 
     async def history(self, id: str) -> list[HistoryEvent]:
         """The history of an instance. Raises NotFound."""
+
+    async def logs(
+        self, id: str, *, after: int = 0, level: str = "DEBUG", step: str | None = None, limit: int = 1_000
+    ) -> list[LogEntry]:
+        """What an instance has logged. Raises NotFound, InvalidInput."""
 
     async def send(self, order: Order) -> None:
         """Send a message and hint its receiver."""
@@ -71,6 +77,19 @@ class Run(Generic[R]):
     async def history(self) -> list[HistoryEvent]:
         """Everything that has happened to it; the first event, seq 0, is its start."""
         return await self._client.history(self.id)
+
+    async def logs(
+        self, *, after: int = 0, level: str = "DEBUG", step: str | None = None, limit: int = 1_000
+    ) -> list[LogEntry]:
+        """What its workflow and steps have logged, oldest first: at INFO and above, 1 MB at most, best effort.
+
+        after  the `number` of the last record of the page before
+        level  the least level
+        step   only of this step, "-" for the workflow itself
+
+        Raises InvalidInput if there is no such level.
+        """
+        return await self._client.logs(self.id, after=after, level=level, step=step, limit=limit)
 
     async def signal(self, name: str, value: Any = None, *, message_id: str | None = None) -> None:
         """Send a signal; `message_id` makes sending it again harmless.

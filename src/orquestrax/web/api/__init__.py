@@ -5,7 +5,8 @@ answers    instances and events as JSON
 bodies     request bodies: strict JSON with the codec's sentences
 document   the OpenAPI document
 problems   errors as problem details, with their stable codes
-instances  start, list, look, signal, cancel, terminate
+addresses  of instances: any id can be asked for
+instances  start, list, look, read logs, signal, cancel, terminate
 definitions
 health     /health/live and /health/ready, for whoever keeps the process alive
 """

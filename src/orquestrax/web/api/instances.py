@@ -10,6 +10,7 @@ from fastapi import APIRouter, Query, Request, Response
 
 from orquestrax.base.ids import MAX_ID
 from orquestrax.client.client import Client
+from orquestrax.client.logs import LogEntry
 from orquestrax.client.views import RunStatus
 from orquestrax.model.states import Status
 from orquestrax.web.api.addresses import InstanceId, InstanceRoute
@@ -18,6 +19,7 @@ from orquestrax.web.api.models import (
     Accepted,
     Event,
     InstancePage,
+    Level,
     OrderRequest,
     SignalRequest,
     StartRequest,
@@ -83,6 +85,22 @@ async def list_events(
     view = await context.client.view(id)
     stored = await context.store.events(view.key, after=max(after, 0), limit=limit)
     return answer(events(view, stored, beginning=after < 0)[:limit])
+
+
+@router.get("/instances/{id:path}/logs", response_model=list[LogEntry], responses=documented(404))
+async def list_logs(
+    request: Request,
+    id: InstanceId,
+    after: Annotated[int, Query(ge=0, le=2**63 - 1, description="records behind this number")] = 0,
+    level: Annotated[Level, Query(description="the least level")] = "DEBUG",
+    step: Annotated[
+        str | None, Query(max_length=MAX_ID, description="of this step; - for the workflow")
+    ] = None,
+    limit: Annotated[int, Query(ge=1, le=10_000)] = 1_000,
+) -> Response:
+    """What the workflow and its steps have logged, oldest first: at INFO and above, 1 MB at most, best effort."""
+    found = await context_of(request).client.logs(id, after=after, level=level, step=step, limit=limit)
+    return answer(found)
 
 
 @router.post("/instances/{id:path}/signal", status_code=202, responses=documented(404, 409, *BODIES))

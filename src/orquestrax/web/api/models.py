@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, Literal
 
 from fastapi import Path
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
@@ -41,6 +41,7 @@ MessageId = Annotated[
     Field(description="makes sending it again harmless", examples=["approval-1"], json_schema_extra=ID_TEXT),
 ]
 
+Level = Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"]
 PathId = Annotated[
     str,
     Path(

@@ -7,6 +7,7 @@ topics       what is rendered once per distinct view, and who watches it
 hub          when to look
 sources      what is looked at: lists, counts, nodes
 details      and single instances
+logs         what they log
 """
 
 from fastapi import FastAPI

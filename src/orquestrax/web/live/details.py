@@ -16,17 +16,19 @@ from orquestrax.web.views.chronicle import Entry
 from orquestrax.web.views.detail import Detail, detail
 
 Looks = dict[Any, tuple[int, Fragments]]
-PARTS: Final = ("state", "failure", "waits", "timeline", "outcome", "source", "earlier", "signal-names")
+HEAD: Final = ("state", "signal-names")  # of every tab
+SUMMARY: Final = (*HEAD, "failure", "waits", "timeline", "outcome", "source", "earlier")
 KEPT: Final = 1_000  # rendered events that are kept: what has happened does not change
 
 
 @dataclass(frozen=True, slots=True)
 class DetailView:
-    """One instance; `full` names what is shown uncut."""
+    """One instance; `full` names what is shown uncut, `head_only` is for tabs that show something else."""
 
     key: UUID
     base: str
     full: frozenset[str] = frozenset()
+    head_only: bool = False
 
 
 @dataclass(slots=True)
@@ -97,10 +99,12 @@ async def _definition(store: ClientStore, row: InstanceView) -> DefinitionView |
 def fragments_of(shown: Detail, view: DetailView) -> Fragments:
     """The live parts of an instance's page. Clocks are left to the browser: no change, no fragment."""
     parts = {
-        part: fragment(f"detail/{part}.html", view.base, d=shown, view=view, clock=None) for part in PARTS
+        part: fragment(f"detail/{part}.html", view.base, d=shown, view=view, clock=None)
+        for part in (HEAD if view.head_only else SUMMARY)
     }
-    rows = {f"events/{entry.id}": _event(view, shown.view.id, entry) for entry in shown.entries}
-    return {**parts, **rows}
+    if view.head_only:
+        return parts
+    return {**parts, **{f"events/{entry.id}": _event(view, shown.view.id, entry) for entry in shown.entries}}
 
 
 @lru_cache(maxsize=KEPT)

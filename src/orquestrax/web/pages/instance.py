@@ -11,11 +11,14 @@ from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from orquestrax.base.codec import ANY
 from orquestrax.base.errors import InstanceEnded, InvalidInput
 from orquestrax.client.handle import Run
+from orquestrax.core.store.logs import LogStore
 from orquestrax.web.context import context_of
 from orquestrax.web.live.details import DetailView, read_details
+from orquestrax.web.live.logs import LogsView, read_logs
 from orquestrax.web.places import prefix_of
 from orquestrax.web.render import Links, page
 from orquestrax.web.security import CheckedForm
+from orquestrax.web.views.logs import LogFilters
 
 router = APIRouter(include_in_schema=False)
 UNFIT = 422
@@ -28,10 +31,12 @@ async def instance(request: Request, id_: str) -> HTMLResponse:
 
 
 async def _page(request: Request, id_: str, form: dict[str, Any], *, status: int = 200) -> HTMLResponse:
-    context, base = context_of(request), prefix_of(request)
+    context, base, query = context_of(request), prefix_of(request), request.query_params
     key: UUID = (await context.client.view(id_)).key
-    view = DetailView(key, base, frozenset(request.query_params.getlist("full")))
+    on_logs = query.get("tab") == "logs" and not form["action"]
+    view = DetailView(key, base, frozenset(query.getlist("full")), head_only=on_logs)
     shown = (await read_details(context.store, context.reads, [view], {}))[view]
+    tab = await _logs_tab(request, key, id_) if on_logs else _summary_tab(base, view)
     return page(
         request,
         "detail/page.html",
@@ -39,13 +44,26 @@ async def _page(request: Request, id_: str, form: dict[str, Any], *, status: int
         section="Workflows",
         now=shown.now,
         clock=shown.now,
-        live=Links(base).to("/live", view="detail", key=key, full=sorted(view.full)),
         icon=shown.look.tone,
         d=shown,
         id=id_,
         view=view,
         form=form,
+        **tab,
     )
+
+
+def _summary_tab(base: str, view: DetailView) -> dict[str, Any]:
+    return {"tab": "", "live": Links(base).to("/live", view="detail", key=view.key, full=sorted(view.full))}
+
+
+async def _logs_tab(request: Request, key: UUID, id_: str) -> dict[str, Any]:
+    """What the Logs tab shows beside the head of the page."""
+    filters, base = LogFilters.of(request.query_params), prefix_of(request)
+    view = LogsView(key, id_, base, filters)
+    shown = await read_logs(LogStore(context_of(request).store.database), view)
+    live = Links(base).to("/live", view="logs", key=key, id=id_, **filters.query())
+    return {"tab": "logs", "live": live, "logs": shown, "logs_view": view}
 
 
 @router.post("/actions/{action}")

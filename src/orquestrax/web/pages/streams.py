@@ -9,10 +9,12 @@ from uuid import UUID
 from fastapi import APIRouter, FastAPI, HTTPException, Request
 from fastapi.responses import StreamingResponse
 
+from orquestrax.core.store.logs import LogStore
 from orquestrax.web.context import WebContext
 from orquestrax.web.live.details import DetailSource, DetailView
 from orquestrax.web.live.encodings import Gzip, Plain
 from orquestrax.web.live.hub import Hub
+from orquestrax.web.live.logs import LogsSource, LogsView
 from orquestrax.web.live.sources import (
     CountsSource,
     CountsView,
@@ -24,6 +26,7 @@ from orquestrax.web.live.sources import (
 from orquestrax.web.live.topics import Source
 from orquestrax.web.places import prefix_of, takes_gzip
 from orquestrax.web.views.listing import Filters
+from orquestrax.web.views.logs import LogFilters
 
 router = APIRouter(include_in_schema=False)
 HEADERS: Final = {"cache-control": "no-store", "x-accel-buffering": "no", "vary": "accept-encoding"}
@@ -38,6 +41,7 @@ class Streams:
         self.lists = ListSource(context.reads)
         self.counts = CountsSource(context.store, context.reads)
         self.details = DetailSource(context.store, context.reads)
+        self.logs = LogsSource(LogStore(context.store.database), context.reads)
         self.nodes = NodesSource(context.store, context.reads)
 
     def subscriptions(self, request: Request) -> Subscriptions:
@@ -50,6 +54,10 @@ class Streams:
             case "detail":
                 full = frozenset(query.getlist("full"))
                 return [(self.details, DetailView(_key(query.get("key", "")), base, full))]
+            case "logs":
+                key = _key(query.get("key", ""))
+                logs = LogsView(key, query.get("id", ""), base, LogFilters.of(query))
+                return [(self.details, DetailView(key, base, head_only=True)), (self.logs, logs)]
             case "nodes":
                 return [(self.nodes, NodesView(base))]
             case _:
