@@ -8,6 +8,7 @@ import getpass
 import os
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from types import ModuleType
 from typing import Any, Final
@@ -63,7 +64,7 @@ async def _run(audit: ModuleType, sites: list[str], chosen: argparse.Namespace, 
         ending = asyncio.create_task(run.result())
         try:
             if await _shown(run, ending, told):
-                await _decided(run, chosen, told)
+                await _decided(run, ending, chosen, told)
             verdict: Verdict = await ending
         finally:
             ending.cancel()
@@ -100,13 +101,20 @@ async def _shown(run: ox.Run[Any], ending: asyncio.Task[Any], told: Console) -> 
     return False
 
 
-async def _decided(run: ox.Run[Any], chosen: argparse.Namespace, told: Console) -> None:
-    """Answer for it as the flags or the person say; else say how somebody can."""
+async def _decided(
+    run: ox.Run[Any], ending: asyncio.Task[Any], chosen: argparse.Namespace, told: Console
+) -> None:
+    """Answer for it as the flags or the person say, unless somebody elsewhere is quicker; else say how one can."""
     if chosen.accept or chosen.reject:
         accepted = bool(chosen.accept)
     elif sys.stdin.isatty():
         told.print("something is not as recorded: [bold]accept it? \\[y/N][/bold] ", end="")
-        accepted = (await asyncio.to_thread(sys.stdin.readline)).strip().lower() in ("y", "yes")
+        asking = asyncio.create_task(_typed())
+        await asyncio.wait({asking, ending}, return_when=asyncio.FIRST_COMPLETED)
+        if not asking.done():
+            asking.cancel()
+            return
+        accepted = asking.result().strip().lower() in ("y", "yes")
     else:
         told.print(
             f"{run.id} waits: orquestrax signal {run.id} approval "
@@ -115,7 +123,19 @@ async def _decided(run: ox.Run[Any], chosen: argparse.Namespace, told: Console) 
         )
         return
     by = os.environ.get("USER") or getpass.getuser()
-    await run.signal("approval", Decision(accepted, by), message_id=f"decision of {run.id}")
+    with suppress(ox.InstanceEnded):
+        await run.signal("approval", Decision(accepted, by), message_id=f"decision of {run.id}")
+
+
+async def _typed() -> str:
+    """A line from the keyboard, without a thread that Ctrl-C would have to wait for."""
+    loop, typed = asyncio.get_running_loop(), asyncio.Event()
+    loop.add_reader(sys.stdin, typed.set)
+    try:
+        await typed.wait()
+    finally:
+        loop.remove_reader(sys.stdin)
+    return sys.stdin.readline()
 
 
 def _tell(verdict: Verdict, console: Console) -> int:

@@ -24,16 +24,28 @@ _numbers = itertools.count()
 class Program:
     """A program of examples/, and what it wrote."""
 
-    def __init__(self, name: str, *arguments: str, folder: Path, environment: dict[str, str]) -> None:
+    def __init__(
+        self, name: str, *arguments: str, folder: Path, environment: dict[str, str], stdin: int
+    ) -> None:
         self.process = subprocess.Popen(
             [sys.executable, EXAMPLES / name, *arguments],
             cwd=folder,
             env={**os.environ, **environment},
-            stdin=subprocess.DEVNULL,
+            stdin=stdin,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
         )
+
+    def until(self, part: str) -> str:
+        """Read stderr up to this part; returns what was read."""
+        assert self.process.stderr
+        read = ""
+        while part not in read:
+            letter = self.process.stderr.read(1)
+            assert letter, f"it ended without {part!r}: {read}"
+            read += letter
+        return read
 
     def end(self, number: signal.Signals | None = None) -> tuple[int, str, str]:
         """Exit status, stdout and stderr; after a signal if one is given."""
@@ -62,8 +74,8 @@ def program(schema: Address, tmp_path: Path) -> Iterator[Callable[..., Program]]
     }
     begun: list[Program] = []
 
-    def begin(name: str, *arguments: str) -> Program:
-        begun.append(Program(name, *arguments, folder=tmp_path, environment=environment))
+    def begin(name: str, *arguments: str, stdin: int = subprocess.DEVNULL) -> Program:
+        begun.append(Program(name, *arguments, folder=tmp_path, environment=environment, stdin=stdin))
         return begun[-1]
 
     yield begin

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import pty
 import signal
 from collections.abc import Callable
 from pathlib import Path
@@ -221,12 +223,17 @@ def test_I10_what_is_flagged_waits_for_a_decision(
 ) -> None:
     (venv.site / "sound" / "core.py").write_bytes(b"print(2)\n")
     (venv.site / "<b>.py").write_bytes(b"")
-    first = program("audit.py", str(venv.root))
-    assert first.process.stderr
-    line = next(line for line in first.process.stderr if " waits: " in line)
+    keyboard, terminal = pty.openpty()
+    asking = program("audit.py", str(venv.root), stdin=terminal)
+    asking.until("something is not as recorded: accept it? [y/N] ")
+    assert asking.end(signal.SIGINT)[0] == 130, "Ctrl-C while it asks"
+    os.close(keyboard)
+    os.close(terminal)
+    waiting = program("audit.py", str(venv.root))
+    line = waiting.until(" or --reject\n").splitlines()[-1]
     assert line.startswith(f"{line.split()[0]} waits: orquestrax signal {line.split()[0]} approval ")
     assert not (tmp_path / "audit-report").exists(), "no report before the decision"
-    assert first.end(signal.SIGINT)[0] == 130
+    assert waiting.end(signal.SIGINT)[0] == 130
     status, out, err = program("audit.py", str(venv.root), "--reject").end()
     assert status == REJECTED
     assert err.splitlines()[0] == f"resumed {line.split()[0]}"
@@ -240,6 +247,21 @@ def test_I10_what_is_flagged_waits_for_a_decision(
     page = (tmp_path / "audit-report" / "audit.html").read_text(encoding="utf-8")
     assert "&lt;b&gt;.py" in page
     assert "<b>.py" not in page
+
+
+@pytest.mark.verify
+@pytest.mark.parametrize(("answer", "expected"), [(b"y\n", 0), (b"\n", REJECTED), (b"yesterday\n", REJECTED)])
+def test_the_keyboard_decides(
+    program: Callable[..., Program], venv: Venv, answer: bytes, expected: int
+) -> None:
+    (venv.site / "stray.py").write_bytes(b"")
+    keyboard, terminal = pty.openpty()
+    asking = program("audit.py", str(venv.root), stdin=terminal)
+    asking.until("[y/N] ")
+    os.write(keyboard, answer)
+    assert asking.end()[0] == expected
+    os.close(keyboard)
+    os.close(terminal)
 
 
 def test_dev_serves_it() -> None:
