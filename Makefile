@@ -7,7 +7,7 @@ TEST := $(VENV)/.test
 CANDIDATES := python3.14 python3.13 python3.12 python3.11 python3
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test verify check format bench bench-peers clean
+.PHONY: help setup run test verify nightly check format bench bench-peers clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' Makefile | sed 's/:.*## /	/' | expand -t 12
@@ -32,6 +32,10 @@ verify: $(TEST) ## a second PostgreSQL, kill -9 sweeps, thousands of programs: u
 	@sh .ci/pythons
 	@$(BIN)/python -m pytest -n 2 -m verify
 	@PATH="$$PWD/$(BIN):$$PATH" sh .ci/second-postgresql
+
+nightly: $(TEST) ## test and verify with twenty times the programs, then 200,000 workflows: no limit
+	@ORQUESTRAX_PROGRAMS=$${ORQUESTRAX_PROGRAMS:-40000} $(MAKE) --no-print-directory test verify
+	@$(BIN)/python -m bench.endurance
 
 check: $(TEST) ## format, lint, types, import contract
 	@$(BIN)/ruff format --check .
