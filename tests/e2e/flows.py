@@ -5,10 +5,14 @@ from __future__ import annotations
 import asyncio
 import datetime as dt
 import enum
+import logging
 from dataclasses import dataclass, field
 
 import orquestrax as ox
 from orquestrax import Retry, step, workflow
+
+log = logging.getLogger(__name__)
+log.setLevel(logging.INFO)
 
 
 class CardDeclined(Exception):
@@ -91,3 +95,22 @@ async def stubborn() -> str:
     finally:
         await charge(1.0)
     return "never"
+
+
+@step(name="e2e.fail")
+async def fail() -> None:
+    """Logs that it failed."""
+    try:
+        _ = 1 / 0
+    except ZeroDivisionError:
+        log.exception("it failed")
+
+
+@workflow
+async def talking(first: str = "hello") -> None:
+    """Logs what it is sent, until it is sent nothing."""
+    if first:
+        log.info("%s", first)
+    while text := await ox.receive("say", str):
+        log.info("%s", text)
+        await fail()
