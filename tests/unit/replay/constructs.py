@@ -362,7 +362,7 @@ LEAVES_SINCE_3_13: Final[dict[str, str]] = {
 
 BODIES: Final = {**LEAVES, **CONTAINERS, **SINCE_3_12, **SINCE_3_13, **LEAVES_SINCE_3_13}
 ROOTS: Final = ("gather_all", "sequence")
-_OFTEN: Final = ("step",) * 20 + ("sleep", "receive", "timer") * 7 + ("fail",) * 3  # or little ever happens
+_OFTEN: Final = ("step",) * 12 + ("sleep", "receive", "timer") * 4  # or little ever happens
 
 
 def kinds(*, containers: bool, version: tuple[int, int] = sys.version_info[:2]) -> list[str]:

@@ -124,6 +124,7 @@ def drawn(chance: Random, version: tuple[int, int]) -> Program:
     """A program of what this Python version has. What `chance` draws first is the simplest."""
     root = chance.choice(ROOTS)
     trees = [_tree(chance, 3, version) for _ in range(chance.randint(1, 6))]
+    trees.append(_tree(chance, 0, version))
     arrivals = [(chance.randrange(7), chance.choice(SIGNALS)) for _ in range(chance.randrange(5))]
     cancel = chance.choice([None, None, chance.randrange(7)])
     return program(Node(root, 0, 0, trees), arrivals, cancel)

@@ -68,7 +68,7 @@ def _table(reached: Counter[str], examples: int) -> str:
 def test_programs(record_property: Any) -> None:
     reached = _all_hold(300)
     record_property("table", _table(reached, 300))
-    _all_reached(reached, 2)
+    _all_reached(reached, 3)
 
 
 @pytest.mark.verify
