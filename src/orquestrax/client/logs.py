@@ -12,7 +12,9 @@ from orquestrax.base.errors import InvalidInput
 from orquestrax.client.views import as_datetime
 from orquestrax.core.store.logs import LogStore, LogView
 
-LEVELS: Final[dict[str, int]] = {name: getattr(logging, name) for name in ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")}
+LEVELS: Final[dict[str, int]] = {
+    name: getattr(logging, name) for name in ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
+}
 WORKFLOW: Final = "-"  # in place of a step: the workflow itself
 
 

@@ -104,7 +104,7 @@ class Happenings:
                 execution.happened(events.TIMER_FIRED, events.TimerFired(number), self._turns.clock.now())
                 self._turns.advance(execution, execution.turn(self._turns.clock.now()))
         elif isinstance(command, RunStep) and number in execution.retries:
-            self._turns.dispatch(execution, command)
+            self._turns.acting.dispatch(execution, command)
             self._turns.advance(execution, Effects())
 
     def mail(self, messages: Iterable[Message]) -> None:

@@ -95,7 +95,7 @@ class Intake:
             execution.happened(events.TAKEN_OVER, taken, now)
         self._happenings.read(execution, history.messages, now)
         if execution.announced:
-            self._turns.interrupt(execution, now)
+            self._turns.acting.interrupt(execution, now)
         effects = execution.turn(now)
         effects.act = [c for c in execution.replay.open.values() if c.number not in history.queued]
         self._turns.advance(execution, effects)

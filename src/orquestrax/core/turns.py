@@ -17,16 +17,14 @@ import msgspec
 
 from orquestrax.base import faultpoint
 from orquestrax.base.clock import DatabaseClock
+from orquestrax.core.acting import Acting
 from orquestrax.core.dispatcher import Dispatcher
 from orquestrax.core.endings import block_of, ended
 from orquestrax.core.execution import Effects, Execution
 from orquestrax.core.journal import Journal
 from orquestrax.core.memory import Ending, Memory
-from orquestrax.core.once import announce, begun, interrupt, is_announced
 from orquestrax.core.timers import Timers
 from orquestrax.core.wholerun import GRACE, cut, plan_attempt, start_attempt, time_out
-from orquestrax.model.commands import RunStep, StartTimer
-from orquestrax.model.jobs import BodyKey, Job
 from orquestrax.model.rows import Message, NewInstance, Verdict, Write
 
 log = logging.getLogger(__name__)
@@ -59,7 +57,7 @@ class Turns:
         self.park_after = int(park_after * 1_000_000)
         self.history_limit, self.grace = HISTORY_LIMIT, GRACE
         self.on_changed, self.on_mail, self.on_evicted = on_changed, on_mail, on_evicted
-        self._dispatcher, self._timers = dispatcher, timers
+        self.acting = Acting(dispatcher, timers, clock, self.advance)
 
     @contextmanager
     def guarded(self, execution: Execution) -> Iterator[None]:
@@ -95,7 +93,7 @@ class Turns:
             return
         change = execution.change(self.clock.now, self.park_after)
         if not (execution.pending or execution.consumed or change or start):
-            self.act(execution, effects)
+            self.acting.act(execution, effects)
             return
         if change is not None:
             execution.wrote(change)
@@ -131,35 +129,8 @@ class Turns:
             execution.armed = 0
             effects = Effects(list(execution.replay.open.values()), effects.stop)
             self.on_mail()
-        self.act(execution, effects)
+        self.acting.act(execution, effects)
         faultpoint.reach("orchestrator.after_act")
-
-    def act(self, execution: Execution, effects: Effects) -> None:
-        """Effects, after the commit of what asked for them; code that ran ahead may have changed its mind."""
-        for step in effects.stop:
-            self._dispatcher.cancel(execution.key, step.number, step.step.options.executor)
-        if execution.ended or execution.releasing:
-            return
-        if execution.deadline is not None or execution.again_at is not None:
-            self._arm_run(execution)
-        still_open = execution.replay.open
-        for command in effects.act:
-            if command.number not in still_open:
-                continue
-            if isinstance(command, RunStep):
-                if execution.retries and (retry := execution.retries.get(command.number)) is not None:
-                    self._timers.arm(retry.due, execution.key, command.number)
-                else:
-                    self.dispatch(execution, command)
-            elif isinstance(command, StartTimer):
-                self._timers.arm(command.due, execution.key, command.number)
-
-    def _arm_run(self, execution: Execution) -> None:
-        """The timer of the whole run, under the number 0, which no command has."""
-        due = min(moment for moment in (execution.deadline, execution.again_at) if moment is not None)
-        if execution.armed != due:
-            execution.armed = due
-            self._timers.arm(due, execution.key, 0)
 
     def _take_in_leftovers(self, execution: Execution) -> None:
         """What came behind the failure, in the same batch of mail, is for the next attempt."""
@@ -184,35 +155,13 @@ class Turns:
         now, execution.armed = self.clock.now(), 0
         if execution.deadline is not None and execution.deadline <= now:
             if execution.late:
-                self.stop_bodies(execution)
+                self.acting.stop_all(execution)
                 cut(execution)
             else:
                 time_out(execution, now, self.grace)
         elif execution.again_at is not None and execution.again_at <= now:
             start_attempt(execution, now)
         self.advance(execution, Effects() if execution.ended else execution.turn(now))
-
-    def dispatch(self, execution: Execution, command: RunStep) -> None:
-        retry = execution.retries.get(command.number) if execution.retries else None
-        if command.step.options.at_most_once and not is_announced(execution, command):
-            if not self._dispatcher.closed:
-                announce(execution, command, self.clock.now())
-                self.advance(execution, Effects([command]))
-            return
-        if retry is not None:
-            del execution.retries[command.number]
-        self._dispatcher.dispatch(
-            Job(
-                key=BodyKey(execution.key, command.number),
-                instance_id=execution.id,
-                definition=execution.workflow.name,
-                attempt=retry.attempt if retry else 1,
-                step=command.step,
-                arguments=command.arguments,
-                asked_at=command.asked_at,
-                first_at=retry.first_at if retry else None,
-            )
-        )
 
     def write_end(
         self,
@@ -242,8 +191,7 @@ class Turns:
         self.journal.submit(ended(execution, self.clock.now(), done, start=start))
 
     def _ended(self, execution: Execution, write: Write, effects: Effects) -> None:
-        for step in effects.stop:
-            self._dispatcher.cancel(execution.key, step.number, step.step.options.executor)
+        self.acting.stop(execution, effects)
         change = write.change
         assert change is not None
         self.forget(execution, (change.status, change.result, change.error))
@@ -252,8 +200,7 @@ class Turns:
     def drop(self, execution: Execution, verdict: Verdict) -> None:
         """Not mine any more, or refused by the database: out of memory; bodies of what is lost are told to stop."""
         if verdict is Verdict.LOST:
-            self.stop_bodies(execution)
-            self._dispatcher.forget(execution.key)
+            self.acting.forget(execution)
         if not execution.evicted and verdict is not Verdict.TAKEN:
             log.warning("instance %s leaves this node's memory: %s", execution.id, verdict.value)
             self.on_evicted(execution.key)
@@ -267,8 +214,7 @@ class Turns:
 
     def block(self, execution: Execution, error: Exception) -> None:
         """Park an instance as blocked whose turn failed here; nothing of that turn is written."""
-        self.stop_bodies(execution)
-        self._dispatcher.forget(execution.key)
+        self.acting.forget(execution)
         self.forget(execution)
         self.journal.submit(
             Write(
@@ -279,21 +225,9 @@ class Turns:
             )
         )
 
-    def interrupt(self, execution: Execution, now: int) -> None:
-        """At-most-once steps that were begun and are not known here any more fail; they are not run again."""
-        for command in begun(execution):
-            lost = not self._dispatcher.knows(BodyKey(execution.key, command.number))
-            if lost and command.number in execution.replay.open:
-                interrupt(execution, command, now)
-
-    def stop_bodies(self, execution: Execution) -> None:
-        for command in list(execution.replay.open.values()):
-            if isinstance(command, RunStep):
-                self._dispatcher.cancel(execution.key, command.number, command.step.options.executor)
-
     def terminate(self, execution: Execution, order: Message) -> None:
         """No code runs any more: bodies are told to stop, what is left is the terminal event."""
-        self.stop_bodies(execution)
+        self.acting.stop_all(execution)
         execution.terminate(order)
 
     def _stop_at_limit(self, execution: Execution) -> None:

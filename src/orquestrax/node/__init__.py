@@ -17,12 +17,12 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from orquestrax.node.incarnation import EngineOptions
     from orquestrax.node.node import Node
+    from orquestrax.node.options import EngineOptions
 
 __all__ = ["EngineOptions", "Node"]
 
-_PLACES = {"EngineOptions": "orquestrax.node.incarnation", "Node": "orquestrax.node.node"}
+_PLACES = {"EngineOptions": "orquestrax.node.options", "Node": "orquestrax.node.node"}
 
 
 def __getattr__(name: str) -> Any:

@@ -10,9 +10,8 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Final
+from typing import Any
 from uuid import UUID
 
 import msgspec
@@ -36,27 +35,24 @@ from orquestrax.define.workflow import Workflow
 from orquestrax.model.jobs import Said
 from orquestrax.model.options import Executor
 from orquestrax.model.rows import History, NewInstance, Verdict
+from orquestrax.node.askers import Askers
 from orquestrax.node.logowners import LogOwners
 from orquestrax.node.logshipper import LogShipper
+from orquestrax.node.options import EngineOptions
 from orquestrax.worker.runner import StepRunner
 from orquestrax.worker.transactions.service import Transactions
 
 log = logging.getLogger(__name__)
-RECENT: Final = 1_000  # endings kept for who asks a moment later
-SMALL: Final = 10_000  # bytes of one of them
 
 
 class Incarnation:
     """Made by `Incarnation.begin`. `fenced` is set when it was declared dead."""
 
     def __init__(self, fence: Fence, name: str, database: Database, hints: Hints, machine: Machine) -> None:
-        self._on_ended: Callable[[UUID], None] | None = None
+        self._askers = Askers()
         self.fence, self.name, self.machine = fence, name, machine
         self.fenced = asyncio.Event()
         self._database, self._hints = database, hints
-        self._recent: OrderedDict[UUID, Ending] = OrderedDict()
-        self._waiters: dict[UUID, list[asyncio.Future[Ending | None]]] = {}
-        self._starting: set[asyncio.Future[Verdict | None]] = set()
 
     @classmethod
     async def begin(
@@ -90,7 +86,7 @@ class Incarnation:
         machine.hold(fence_number)
         space = await database.lock_space()
         self = cls(Fence(space, fence_number), f"{machine.host}-{fence_number}", database, hints, machine)
-        self._on_ended = on_ended
+        self._askers = Askers(on_ended)
         self._build(workflows, slots, options, may_beat)
         self.clock.observe(now)
         await self._bury_siblings(space)
@@ -131,7 +127,7 @@ class Incarnation:
             runner=self.runner,
             park_after=options.park_after,
             on_changed=self._hints.view,
-            on_left=self._left,
+            on_left=self._askers.left,
             on_mail=lambda: self.claimer.look_for_mail(),
             on_evicted=lambda _key: self.claimer.reconcile_soon(),
         )
@@ -188,23 +184,13 @@ class Incarnation:
 
     async def start_here(self, new: NewInstance) -> Verdict | None:
         """Start local-first; None if this engine does not serve the definition, is full, or ends meanwhile."""
-        if new.definition not in self.orchestrator.workflows or not self.claimer.free:
-            return None
-        told: asyncio.Future[Verdict | None] = asyncio.get_running_loop().create_future()
-        self._starting.add(told)
-        try:
-            told.get_loop().call_soon(self.orchestrator.start, new, _resolve(told))
-            return await told
-        finally:
-            self._starting.discard(told)
+        return await self._askers.start(new, self.orchestrator, self.claimer)
 
     async def ended_here(self, key: UUID) -> Ending | None:
         """Wait for an instance in this memory; None if it is not here, or leaves before its end."""
-        if key not in self.orchestrator.memory.executions:
-            return self._recent.pop(key, None)
-        waiter: asyncio.Future[Ending | None] = asyncio.get_running_loop().create_future()
-        self._waiters.setdefault(key, []).append(waiter)
-        return await waiter
+        return await self._askers.ended(key, self.orchestrator)
+
+    # -- what its services tell it ---------------------------------------------------------------------------------
 
     def _read(self, histories: Mapping[UUID, History]) -> None:
         """Of instances that this node takes over: their steps go on where their last heartbeats were."""
@@ -216,24 +202,6 @@ class Incarnation:
         await self.progress.write(self.fence.number, batch)
         for said in batch:
             self._hints.view(said.instance)
-
-    def _left(self, key: UUID, ending: tuple[str, bytes | None, bytes | None] | None) -> None:
-        told = None if ending is None else Ending(*ending)
-        waiters = self._waiters.pop(key, ())
-        for waiter in waiters:
-            if not waiter.done():
-                waiter.set_result(told)
-        if told is not None and not waiters:
-            self._remember(key, told)
-        if told is not None and self._on_ended is not None:
-            self._on_ended(key)
-
-    def _remember(self, key: UUID, ending: Ending) -> None:
-        """Keep the latest small endings: a quick workflow ends before its starter has asked for the result."""
-        if len(ending.result or b"") + len(ending.error or b"") <= SMALL:
-            self._recent[key] = ending
-            if len(self._recent) > RECENT:
-                self._recent.popitem(last=False)
 
     # -- the end -----------------------------------------------------------------------------------------------------
 
@@ -273,35 +241,4 @@ class Incarnation:
         self._unlisten = []
         # Workflow code is closed where it runs: in a plain callback.
         asyncio.get_running_loop().call_soon(self.orchestrator.close)
-        for key in list(self._waiters):
-            self._left(key, None)
-        for told in list(
-            self._starting
-        ):  # nobody will tell them: starting again by way of the database is safe
-            _resolve(told)(None)
-
-
-class EngineOptions(msgspec.Struct, frozen=True, kw_only=True):
-    """How an engine behaves; times in seconds, `capacity` in instances held in memory.
-
-    stuck_after  seconds without a turn of the event loop until the log says who holds it
-    exits        whether the process ends when its loop hangs: for processes that are nothing but a node
-    """
-
-    capacity: int = 10_000
-    park_after: float = 30.0
-    poll: float = 1.0
-    heartbeat: float = 2.0
-    lanes: int = 2
-    stuck_after: float = 5.0
-    exits: bool = False
-
-
-def _resolve(future: asyncio.Future[Verdict | None]) -> Callable[[Verdict | None], None]:
-    """Tell a verdict to whoever still waits for it."""
-
-    def told(verdict: Verdict | None) -> None:
-        if not future.done():
-            future.set_result(verdict)
-
-    return told
+        self._askers.dismiss()

@@ -24,7 +24,8 @@ from orquestrax.define.catalogue import collect
 from orquestrax.define.workflow import Workflow
 from orquestrax.model.rows import NewInstance, Verdict
 from orquestrax.node import linting
-from orquestrax.node.incarnation import EngineOptions, Incarnation
+from orquestrax.node.incarnation import Incarnation
+from orquestrax.node.options import EngineOptions
 from orquestrax.node.rechecking.rechecker import Rechecker
 from orquestrax.node.registration import describe
 from orquestrax.node.scrutiny import guard_wanted, recheck_wanted

@@ -28,8 +28,8 @@ from orquestrax.define.catalogue import collect
 from orquestrax.define.workflow import Workflow
 from orquestrax.model.events import STEP_COMPLETED, Blocked
 from orquestrax.model.states import TERMINAL
-from orquestrax.node.incarnation import EngineOptions
 from orquestrax.node.node import Node
+from orquestrax.node.options import EngineOptions
 from orquestrax.node.signals import Interrupted, run_until_signal
 from orquestrax.settings import load_settings
 

@@ -9,8 +9,8 @@ from typing import Any
 
 from orquestrax.define.workflow import Workflow
 from orquestrax.node.collector import relax
-from orquestrax.node.incarnation import EngineOptions
 from orquestrax.node.node import Node
+from orquestrax.node.options import EngineOptions
 from orquestrax.settings import Settings
 from orquestrax.web.app import create_app
 from orquestrax.web.server import WebServer

@@ -1,0 +1,99 @@
+"""What a turn wants done in the world: bodies start and stop, timers are armed. All of it after the commit."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from orquestrax.base.clock import DatabaseClock
+from orquestrax.core.dispatcher import Dispatcher
+from orquestrax.core.execution import Effects, Execution
+from orquestrax.core.once import announce, begun, interrupt, is_announced
+from orquestrax.core.timers import Timers
+from orquestrax.model.commands import RunStep, StartTimer
+from orquestrax.model.jobs import BodyKey, Job
+
+
+class Acting:
+    """Called by `Turns` alone. `advance` is its own: what must be written before a body may start goes there."""
+
+    def __init__(
+        self,
+        dispatcher: Dispatcher,
+        timers: Timers,
+        clock: DatabaseClock,
+        advance: Callable[[Execution, Effects], None],
+    ) -> None:
+        self._dispatcher, self._timers, self._clock = dispatcher, timers, clock
+        self._advance = advance
+
+    def act(self, execution: Execution, effects: Effects) -> None:
+        """Do it; code that ran ahead may have changed its mind."""
+        self.stop(execution, effects)
+        if execution.ended or execution.releasing:
+            return
+        if execution.deadline is not None or execution.again_at is not None:
+            self._arm_run(execution)
+        still_open = execution.replay.open
+        for command in effects.act:
+            if command.number not in still_open:
+                continue
+            if isinstance(command, RunStep):
+                if execution.retries and (retry := execution.retries.get(command.number)) is not None:
+                    self._timers.arm(retry.due, execution.key, command.number)
+                else:
+                    self.dispatch(execution, command)
+            elif isinstance(command, StartTimer):
+                self._timers.arm(command.due, execution.key, command.number)
+
+    def dispatch(self, execution: Execution, command: RunStep) -> None:
+        """Hand an attempt over to be run; one of an at-most-once step is announced in the history first."""
+        retry = execution.retries.get(command.number) if execution.retries else None
+        if command.step.options.at_most_once and not is_announced(execution, command):
+            if not self._dispatcher.closed:
+                announce(execution, command, self._clock.now())
+                self._advance(execution, Effects([command]))
+            return
+        if retry is not None:
+            del execution.retries[command.number]
+        self._dispatcher.dispatch(
+            Job(
+                key=BodyKey(execution.key, command.number),
+                instance_id=execution.id,
+                definition=execution.workflow.name,
+                attempt=retry.attempt if retry else 1,
+                step=command.step,
+                arguments=command.arguments,
+                asked_at=command.asked_at,
+                first_at=retry.first_at if retry else None,
+            )
+        )
+
+    def interrupt(self, execution: Execution, now: int) -> None:
+        """At-most-once steps that were begun and are not known here any more fail; they are not run again."""
+        for command in begun(execution):
+            lost = not self._dispatcher.knows(BodyKey(execution.key, command.number))
+            if lost and command.number in execution.replay.open:
+                interrupt(execution, command, now)
+
+    def stop(self, execution: Execution, effects: Effects) -> None:
+        """Tell the bodies to stop that the code no longer waits for."""
+        for step in effects.stop:
+            self._dispatcher.cancel(execution.key, step.number, step.step.options.executor)
+
+    def stop_all(self, execution: Execution) -> None:
+        """Tell all bodies of the instance to stop."""
+        for command in list(execution.replay.open.values()):
+            if isinstance(command, RunStep):
+                self._dispatcher.cancel(execution.key, command.number, command.step.options.executor)
+
+    def forget(self, execution: Execution) -> None:
+        """The instance is not this node's any more: its bodies stop, and nothing of it is kept for later."""
+        self.stop_all(execution)
+        self._dispatcher.forget(execution.key)
+
+    def _arm_run(self, execution: Execution) -> None:
+        """The timer of the whole run, under the number 0, which no command has."""
+        due = min(moment for moment in (execution.deadline, execution.again_at) if moment is not None)
+        if execution.armed != due:
+            execution.armed = due
+            self._timers.arm(due, execution.key, 0)
