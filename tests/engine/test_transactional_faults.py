@@ -206,8 +206,6 @@ async def test_I4_I9_a_declaration_waits_for_a_step_that_commits(rig: Bench) -> 
 async def test_I9_a_result_that_is_there_forbids_another(rig: Bench) -> None:
     await _start_held(rig)
     first, conclusion = await _open(rig)
-    await rig.query(
-        "update {schema}.instances set owner = owner"
     await _drive(first, conclusion)
     await first.execute("commit")
     second, again = await _open(rig)
