@@ -53,6 +53,7 @@ from orquestrax.worker.info import StepInfo, step_info
 from orquestrax.worker.progress import heartbeat, progress
 
 if TYPE_CHECKING:
+    from orquestrax import testing
     from orquestrax.client.blocking import connect_sync
     from orquestrax.client.client import Client
     from orquestrax.client.connect import connect
@@ -115,6 +116,7 @@ __all__ = [
     "run",
     "step",
     "step_info",
+    "testing",
     "to_greenlet",
     "transaction",
     "use",
@@ -138,6 +140,8 @@ del globals()["node"]
 
 
 def __getattr__(name: str) -> Any:
+    if name == "testing":
+        return import_module("orquestrax.testing")
     if name not in _PLACES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     globals()[name] = value = getattr(import_module(_PLACES[name]), name)

@@ -114,3 +114,22 @@ async def talking(first: str = "hello") -> None:
     while text := await ox.receive("say", str):
         log.info("%s", text)
         await fail()
+
+
+going: dict[str, asyncio.Event] = {}  # what a test waits for before its step goes on, by instance
+
+
+@step(name="e2e.copy")
+async def copy() -> None:
+    """Says how far it is, and waits to be sent on."""
+    mine = going.setdefault(ox.step_info().instance_id, asyncio.Event())
+    for done in (0, 412, 1_000):
+        ox.progress(done, 1_000, f"<b>file {done}</b>")
+        await mine.wait()
+        mine.clear()
+
+
+@workflow
+async def copying() -> None:
+    """One long step."""
+    await copy()

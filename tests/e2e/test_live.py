@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 from playwright.async_api import Page, expect
 
 from orquestrax.node import Node
-from tests.e2e.flows import approve, counting
+from tests.e2e.flows import approve, copying, counting, going
 from tests.e2e.support import SERVED, Site, eventually
 
 SEEN = """() => {
@@ -74,6 +75,24 @@ async def test_the_list_follows_counts_and_rows(site: Site, open_page, names) ->
     await run.signal("approval", True)
     await expect(row).to_contain_text("completed")
     await expect(row).to_contain_text('"paid 10"')
+    assert await never_reloaded(page)
+
+
+async def test_a_running_step_shows_how_far_it_is(site: Site, open_page, names) -> None:
+    run = await site.client.start(copying, id=names("a"))
+    page = await open_page(f"{site.url}/workflows/{run.id}")
+    bar, words = page.get_by_role("progressbar"), page.locator(".progress-words")
+    await expect(bar).to_have_attribute("aria-valuenow", "0")
+    await expect(page.locator(".progress-heard")).to_have_text(re.compile(r"heartbeat \d+ s ago"))
+    going[run.id].set()
+    await expect(bar).to_have_attribute("aria-valuenow", "41")
+    await expect(words).to_have_text(re.compile(r"412 of 1,000 +41 % +<b>file 412</b>"))
+    assert await bar.locator("rect").get_attribute("width") == "41.20%"
+    going[run.id].set()
+    await expect(words).to_contain_text("1,000 of 1,000")
+    going[run.id].set()
+    await expect(page.locator("#status")).to_have_text("completed")
+    await expect(bar).to_have_count(0)
     assert await never_reloaded(page)
 
 

@@ -38,6 +38,11 @@ async def results_in_the_order_of_a_set() -> list[str]:
 
 
 @ox.workflow
+async def arguments_in_the_order_of_a_set() -> str:
+    return await one(",".join(set(NAMES)))  # ox: allow
+
+
+@ox.workflow
 async def with_the_clock_in_an_argument() -> str:
     return await one(str(time.time_ns()))  # ox: allow
 

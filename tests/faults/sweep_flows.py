@@ -16,6 +16,7 @@ from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any
 
+import asyncpg
 import audit
 import orders
 from audit import check, report, survey, unlisted
@@ -24,7 +25,7 @@ from orderbook.model import Approval, Order
 from orderbook.reading import read_orders
 
 import orquestrax as ox
-from tests.faults import kitchen
+from tests.faults import careful, kitchen
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 
@@ -72,6 +73,30 @@ class Sink:
         with suppress(ox.InstanceEnded):
             await run.signal("approval", True, message_id=f"approval of {tag}")
         return await run.result(60)
+
+
+class Careful:
+    """The careful kitchen; its bookings are in the engine's database."""
+
+    workflow = careful.careful_kitchen
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def ids(self, tag: str) -> list[str]:
+        return [tag]
+
+    async def drive(self, client: ox.Client, tag: str) -> Any:
+        query = client.store.database.query
+        with suppress(asyncpg.DuplicateTableError):
+            await query("create table kitchen_bookings (dish text)")
+        run = await client.start(careful.careful_kitchen, 7, id=tag)
+        with suppress(ox.InstanceEnded):
+            await run.signal("approval", True, message_id=f"approval of {tag}")
+        outcome = await run.result(60)
+        booked = await query("select count(*) as n from kitchen_bookings where dish = $1", tag)
+        assert booked[0]["n"] == 1, "I9: exactly once"
+        return outcome
 
 
 class Orders:
@@ -139,10 +164,11 @@ class Audit:
         return [verdict.flagged, verdict.verified, told["totals"], told["distributions"], told["decision"]]
 
 
-SCENARIOS = {"kitchen": Sink, "orders": Orders, "audit": Audit}
+SCENARIOS = {"kitchen": Sink, "careful": Careful, "orders": Orders, "audit": Audit}
 orders.APPROVAL_DAYS = 1_000_000  # days are short here, and a restart is not to cost the answer
 for _step in (
     kitchen.add, kitchen.in_thread, kitchen.flaky, kitchen.slow, kitchen.large, kitchen.endless, kitchen.missing,
+    careful.once, careful.book,
     orders.reserve, orders.release, orders.charge, orders.refund, orders.pick, orders.ship, orders.write_to,
     survey, check, unlisted, report,
 ):  # fmt: skip

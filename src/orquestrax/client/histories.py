@@ -28,7 +28,7 @@ def _history(view: InstanceView, started_at: int, events: Sequence[EventView]) -
         version=view.version,
         started_at=started_at,
         input=msgspec.Raw(view.input.encode()),
-        result=msgspec.Raw((view.result or "").encode()),
+        result=None if view.result is None else msgspec.Raw(view.result.encode()),
         events=[
             RecordedEvent(e.seq, e.type, e.at, e.issued, e.trail, msgspec.Raw(e.data.encode()))
             for e in events

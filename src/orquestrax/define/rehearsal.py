@@ -18,7 +18,7 @@ from orquestrax.base.codec import encode_error
 from orquestrax.base.errors import NonDeterminism
 from orquestrax.define.workflow import Workflow
 from orquestrax.model.commands import Command, Finish, RunStep, StartTimer
-from orquestrax.model.events import COMPLETED, Event
+from orquestrax.model.events import COMPLETED, Event, MaybeRaw
 from orquestrax.replay.instance import Identity, Replay
 
 _SHOWN: Final = 200  # characters of arguments in a message
@@ -35,8 +35,8 @@ class RecordedEvent(msgspec.Struct, frozen=True):
     data: msgspec.Raw
 
 
-class History(msgspec.Struct, frozen=True, kw_only=True):
-    """All that a replay needs of an instance. Times in microseconds since the epoch."""
+class History(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """All that a replay needs of an instance. Times in microseconds since the epoch; no result before its end."""
 
     id: str
     key: UUID
@@ -44,7 +44,7 @@ class History(msgspec.Struct, frozen=True, kw_only=True):
     version: str
     started_at: int
     input: msgspec.Raw
-    result: msgspec.Raw = msgspec.Raw(b"")
+    result: MaybeRaw = None
     events: list[RecordedEvent] = []
 
     def to_json(self) -> bytes:
@@ -118,9 +118,9 @@ def _replay(workflow: Workflow[..., Any], history: History) -> list[Asked]:
 
 
 def _same_result(workflow: Workflow[..., Any], history: History, finish: Finish | None) -> None:
-    recorded = bytes(history.result)
-    if not recorded or finish is None or finish.status != COMPLETED:
+    if history.result is None or finish is None or finish.status != COMPLETED:
         return
+    recorded = bytes(history.result)
     if _canonical(workflow, finish.payload) != _canonical(workflow, recorded):
         sides = f"the result {_short(recorded)}", f"returns {_short(finish.payload)}"
         raise _error(f"the history has {sides[0]}; the code {sides[1]}", *sides, None, None)

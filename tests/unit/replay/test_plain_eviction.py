@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 from tests.unit.replay.kit import Host, new, rebuild, step
-from tests.unit.replay.plainly import endless, everything, half_used, plain
+from tests.unit.replay.plainly import driven_to_its_end, endless, half_used, plain
 
 from orquestrax.replay.bridge import await_
 from orquestrax.replay.instance import Replay
@@ -47,25 +47,10 @@ def listener(capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch)
     assert capfd.readouterr() == ("", "")
 
 
-def fully_driven() -> Host:
-    """The history of `everything`, step by step to its end."""
-    host = Host(plain(everything))
-    for _ in range(200):
-        if host.replay.finished:
-            return host
-        if any(c.kind == "receive" and c.name == "go" for c in host.replay.open.values()):
-            host.signal("go")
-        elif any(c.kind == "step" for c in host.replay.open.values()):
-            host.complete()
-        else:
-            host.fire()
-    raise AssertionError("no end")
-
-
 @pytest.fixture
 def host(listener: Listener) -> Host:
     """Driven to the end and closed; what it logged on its way is forgotten."""
-    driven = fully_driven()
+    driven = driven_to_its_end()
     assert len(driven.history) >= 20
     driven.replay.close()
     gc.collect()

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import logging
+import os
+import subprocess
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -18,7 +21,10 @@ from tests.unit.replay.plain_programs import (
     plainly,
     programs,
 )
+from tests.unit.replay.plainly import digest
+from tests.unit.replay.test_replay_versions import NONE, OTHERS, ROOT
 
+HISTORY = 781297186
 SEEN: dict[str, set[str]] = {"awaiting": set(), "plainly": set()}
 
 
@@ -54,6 +60,26 @@ def _run(main: Main, program: Program, *, evict: bool) -> tuple[Any, ...]:
         return host.history, host.replay.finish, turns, host.replay.unhandled()
     finally:
         host.replay.close()
+
+
+def test_plain_histories_are_the_same_on_every_python() -> None:
+    """What hard code does on Python 3.11, as one number: one recorded history fits all versions."""
+    assert digest() == HISTORY
+
+
+@pytest.mark.verify
+@pytest.mark.skipif(not OTHERS, reason=NONE)
+@pytest.mark.parametrize("python", OTHERS, ids=lambda python: python.parent.parent.name)
+def test_on_the_other_pythons_of_this_machine(python: Path) -> None:
+    done = subprocess.run(
+        [python, "-m", "tests.unit.replay.plainly"],
+        cwd=ROOT,
+        env={**os.environ, "PYTHONPATH": f"{ROOT / 'src'}{os.pathsep}{ROOT}", "PYTHONHASHSEED": "7"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert int(done.stdout) == HISTORY
 
 
 @given(programs())

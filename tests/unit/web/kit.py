@@ -21,7 +21,7 @@ def instance(**given: Any) -> InstanceView:
         "key": KEY, "id": "order-1", "definition": "fulfil", "version": "", "status": "running", "owner": 1,
         "priority": 2, "wake_at": None, "mail": 0, "created_at": 0, "started_at": 100 * MS, "ended_at": None,
         "created_by": "dashboard", "digest": b"", "input": "[]", "result": None, "error": None, "waits": None,
-        "blocked": None, "state": None, "node": "host-1", "started_on": "host-1",
+        "blocked": None, "state": None, "node": "host-1", "started_on": "host-1", "deadline": None,
     }  # fmt: skip
     return InstanceView(**{**ordinary, **given})
 
@@ -40,7 +40,7 @@ def definition(source: str, *, line: int = 10, file: str = "shop.py") -> Definit
     """A definition with this source."""
     return DefinitionView(
         name="fulfil", version="", digest="", input_schema="{}", output_schema="{}", doc="", file=file, line=line,
-        source=source, registered_at=0, served=True,
+        source=source, registered_at=0, served=True, timeout=None,
     )  # fmt: skip
 
 

@@ -91,3 +91,19 @@ def test_the_first_line_of_an_error() -> None:
     assert first_line('{"type": "Busy", "message": "later\\nmuch later"}') == "Busy: later"
     assert first_line('{"type": "Busy", "message": ""}') == "Busy"
     assert first_line(None) == ""
+
+
+def test_another_attempt_of_the_whole_run_ends_what_was_under_way() -> None:
+    events = Events().started(1, "charge", 1_100, 100, issued=2).started(2, "pack", 1_200, 100, issued=2)
+    events.ended(2, "pack", 100, 1_300, issued=2)
+    error = {"type": "Declined", "message": "no"}
+    events.add("attempt_failed", 1_400, 2, attempt=1, node="host-1", due=2_000 * MS, error=error)
+    events.ended(3, "charge", 2_100, 2_300, issued=3)
+    events.add("timed_out", 2_400, 3, seconds=2.5, until=3_000 * MS, node="host-1")
+    story = read(events.rows, 0, FAR)
+    assert [(lane.command, lane.state) for lane in story.lanes] == [
+        (1, "cancelled"), (2, "completed"), (3, "completed")
+    ]  # fmt: skip
+    assert story.lanes[0].ended_at == 1_400 * MS
+    assert [(mark.kind, mark.name) for mark in story.marks] == [("attempt", "1"), ("timeout", "")]
+    assert story.open_steps() == []

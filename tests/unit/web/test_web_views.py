@@ -209,3 +209,13 @@ def test_filters_come_from_the_address_and_go_back_to_it() -> None:
     assert filters.query(status="") == {"definition": "fulfil", "search": "order"}
     assert Filters.of({"status": "odd", "before": "x", "search": "a\0b"}) == Filters(search="ab")
     assert not Filters.of({}).narrow
+
+
+def test_whole_runs_are_told_of_in_sentences() -> None:
+    error = {"type": "Declined", "message": "no\nway"}
+    events = Events().add("attempt_failed", 5, 0, attempt=1, node="n", due=9, error=error)
+    events.add("timed_out", 7, 0, seconds=90.0, until=9, node="n")
+    assert [entry.text for entry in entries(instance(), events.rows, frozenset())[2:]] == [
+        "attempt 1 of the whole run failed, again from its input: Declined: no",
+        "over its time limit of 1 min 30 s: its code may clean up",
+    ]

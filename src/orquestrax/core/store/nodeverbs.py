@@ -102,9 +102,11 @@ class NodeStore:
         async with self._connected() as connection:
             await self.fence.begin(connection)
             rows = await connection.fetch(self._sql(name), self.fence.number, *arguments)
-            faultpoint.reach(f"{name}.before_commit")
+            if rows:  # else there is nothing to lose
+                faultpoint.reach(f"{name}.before_commit")
             await commit(connection)
-            faultpoint.reach(f"{name}.after_commit")
+            if rows:
+                faultpoint.reach(f"{name}.after_commit")
             return list(rows)
 
     async def _read(self, name: str, *arguments: Any) -> list[Any]:

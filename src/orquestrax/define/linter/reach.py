@@ -71,8 +71,7 @@ class _Lint:
                 self._found.append(Finding(file, first, what, instead, self._workflow.name, within))
 
         infer = Inference(Bindings(node), Surroundings(function, self._homes))
-        root_is_async = bool(self._root.__code__.co_flags & _COROUTINE)
-        walk = Walk(infer, report, is_root=is_root, is_async=root_is_async)
+        walk = Walk(infer, report, is_root=is_root, is_async=isinstance(node, ast.AsyncFunctionDef))
         walk.run(node)
         return walk.reached
 
@@ -89,7 +88,6 @@ class _Lint:
 
 _OF_ONE_PROCESS: Final = frozenset({"__hash__", "__repr__"})  # what they say is not for histories
 _OURS: Final = "orquestrax"
-_COROUTINE: Final = 0x80  # inspect.CO_COROUTINE
 
 
 def _all_allowed(source: Source, node: Node) -> bool:

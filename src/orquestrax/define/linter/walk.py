@@ -28,7 +28,7 @@ class Walk(ast.NodeVisitor):
     """Walks one function. `report(node, what, instead)` is told what is found.
 
     is_root   the workflow's own function
-    is_async  whether it runs on the event loop of an `async def` workflow
+    is_async  whether it is an `async def`, where `step.call` blocks; what a plain `def` does depends on its caller
     reached   the functions that it calls or hands on
     """
 
@@ -176,9 +176,10 @@ class Walk(ast.NodeVisitor):
             return
         for each in (*node.decorator_list, *node.args.defaults, *filter(None, node.args.kw_defaults)):
             self.visit(each)
-        self.depth += 1
+        self.depth, outer = self.depth + 1, self.is_async
+        self.is_async = isinstance(node, ast.AsyncFunctionDef)
         self.run(node)
-        self.depth -= 1
+        self.depth, self.is_async = self.depth - 1, outer
 
     def _declares(self, decorator: ast.expr) -> bool:
         """Whether what is decorated is a step or a workflow, whose body does not run here."""

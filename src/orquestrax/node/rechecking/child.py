@@ -41,7 +41,7 @@ def main() -> None:
         _stand_back()
     guard.install()
     while True:
-        answers.write(encode(_answer(decode_task(lines.get()))))
+        answers.write(encode(_answer(lines.get())))
         answers.flush()
 
 
@@ -68,8 +68,9 @@ def _stand_back() -> None:
         os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
 
 
-def _answer(task: Task) -> Answer:
+def _answer(line: bytes) -> Answer:
     try:
+        task = decode_task(line)
         workflow = _workflow(task)
         if workflow is None:
             return Unknown(f"{task.definition} is not at the top of {task.file}")

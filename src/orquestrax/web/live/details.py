@@ -9,6 +9,7 @@ from typing import Any, Final
 from uuid import UUID
 
 from orquestrax.core.store.clientverbs import ClientStore, DefinitionView, EventView, InstanceView
+from orquestrax.core.store.progress import ProgressStore
 from orquestrax.core.store.webverbs import MOST, WebStore
 from orquestrax.web.live.topics import Fragments
 from orquestrax.web.render import fragment
@@ -83,11 +84,20 @@ async def read_details(
     for row in rows.values():
         if known[row.key].definition is None or row.status == "pending":  # then a node may come up
             known[row.key].definition = await _definition(store, row)
+    working = [row.key for row in rows.values() if row.started_at is not None and row.ended_at is None]
+    said = await ProgressStore(store.database).of(working)
     now, shown = await reads.now(), {}
     for view in views:
         if view.key in rows:
             of = known[view.key]
-            shown[view] = detail(rows[view.key], of.history, of.definition, now=now, full=view.full)
+            shown[view] = detail(
+                rows[view.key],
+                of.history,
+                of.definition,
+                now=now,
+                full=view.full,
+                said=said.get(view.key, ()),
+            )
     return shown
 
 

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from orquestrax.core.store.clientverbs import EventView, InstanceView
 from orquestrax.model import events
-from orquestrax.web.views.clock import duration
+from orquestrax.web.views.clock import SECOND, duration
 from orquestrax.web.views.payload import Payload, pretty, preview
 from orquestrax.web.views.statuses import STATUSES, STEPS, Look
 from orquestrax.web.views.story import decoded, first_line
@@ -100,6 +100,14 @@ def _step_cancelled(data: events.StepCancelled) -> str:
     return f"{data.step} cancelled: the workflow no longer waits for it"
 
 
+def _attempt_failed(data: events.AttemptFailed) -> str:
+    return f"attempt {data.attempt} of the whole run failed, again from its input: {first_line(data.error)}"
+
+
+def _timed_out(data: events.TimedOut) -> str:
+    return f"over its time limit of {duration(round(data.seconds * SECOND))}: its code may clean up"
+
+
 def _message(word: str) -> Callable[[events.MessageReceived], str]:
     def told(data: events.MessageReceived) -> str:
         value = preview(bytes(data.payload).decode() if data.payload else None)
@@ -127,6 +135,12 @@ _TELLERS: Final[dict[str, tuple[Look, Callable[[Any], str]]]] = {
     events.TIMER_FIRED: (STEPS["scheduled"], lambda _data: "timer fired"),
     events.SIGNAL: (STATUSES["waiting"], _message("signal")),
     events.CANCEL: (STATUSES["cancelled"], _message("cancel requested")),
+    events.ATTEMPT_FAILED: (STEPS["retrying"], _attempt_failed),
+    events.ATTEMPT_STARTED: (
+        STEPS["running"],
+        lambda data: f"attempt {data.attempt} of the whole run started",
+    ),
+    events.TIMED_OUT: (STATUSES["failed"], _timed_out),
     events.TAKEN_OVER: (STEPS["retrying"], lambda data: f"node {data.dead} died, taken over by {data.node}"),
     **{status: (STATUSES[status], _ended(status)) for status in sorted(events.TERMINAL)},
 }

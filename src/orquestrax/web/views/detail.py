@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from orquestrax.core.store.clientverbs import DefinitionView, EventView, InstanceView
+from orquestrax.core.store.progress import ProgressView
 from orquestrax.web.views import chronicle, headline, source, story, timeline
 from orquestrax.web.views.failure import Failure, failure_of
 from orquestrax.web.views.payload import Payload, pretty
@@ -52,8 +53,13 @@ def detail(
     *,
     now: int,
     full: frozenset[str] = frozenset(),
+    said: Sequence[ProgressView] = (),
 ) -> Detail:
-    """Put the page together; `full` names the payloads and events to be shown uncut, "events" all of them."""
+    """Put the page together.
+
+    full  names the payloads and events to be shown uncut, "events" all of them
+    said  what its steps last said of themselves
+    """
     waits = headline.waits_of(view.waits) if not has_ended(view.status) else []
     started_at = view.started_at or view.created_at
     told = story.read(history, started_at, now, waits)
@@ -67,7 +73,12 @@ def detail(
         places=[wait for wait in waits if wait.get("line")],
         failure=failure_of(view, history),
         chart=timeline.chart(
-            told, created_at=view.created_at, started_at=view.started_at, ended_at=view.ended_at, now=now
+            told,
+            created_at=view.created_at,
+            started_at=view.started_at,
+            ended_at=view.ended_at,
+            now=now,
+            said={one.command: one for one in said},
         ),
         entries=chronicle.entries(view, shown, full),
         hidden=shown[0].seq - 1 if shown and shown[0].seq > 1 else 0,

@@ -56,7 +56,7 @@ class Lane:
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """Something that came from outside: a signal, a cancel, a takeover."""
+    """Something that came from outside or concerns the whole run: a signal, a takeover, another attempt."""
 
     seq: int
     kind: str
@@ -133,6 +133,11 @@ class _Reader:
             case events.MessageReceived():
                 kind = "signal" if event.type == events.SIGNAL else "cancel"
                 self.marks.append(Mark(event.seq, kind, event.at, data.name))
+            case events.AttemptFailed():
+                self._abandon(event.at)
+                self.marks.append(Mark(event.seq, "attempt", event.at, str(data.attempt)))
+            case events.TimedOut():
+                self.marks.append(Mark(event.seq, "timeout", event.at, ""))
             case events.TakenOver():
                 self.marks.append(Mark(event.seq, "takeover", event.at, data.node))
             case _:
@@ -164,6 +169,14 @@ class _Reader:
         told = first_line(error) if error else ""
         lane.attempts.append(Attempt(data.attempt, data.started_at, data.ended_at, state, data.node, told))
         return lane
+
+    def _abandon(self, at: int) -> None:
+        """The code begins anew: what it was waiting for is over."""
+        for lane in self.lanes.values():
+            if lane.ended_at is None and lane.kind == "step":
+                self._cancelled(lane, at)
+            elif lane.ended_at is None:
+                lane.ended_at, lane.due = at, None
 
     def _cancelled(self, lane: Lane, at: int) -> None:
         lane.ended_at, lane.due = at, None

@@ -8,11 +8,13 @@ row.
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from orquestrax.core.store.progress import ProgressView
 from orquestrax.web.views.clock import DAY, HOUR, MINUTE, SECOND, duration, tick_label
+from orquestrax.web.views.progress import Progress, progress_of
 from orquestrax.web.views.statuses import STEPS
 from orquestrax.web.views.story import Attempt, Lane, Story
 
@@ -34,6 +36,14 @@ TICKS: Final = (
     *(n * DAY for n in (1, 2, 5, 7, 14, 30, 60, 90, 180)),
 )
 
+_MARKS: Final = {
+    "signal": ("signal {}", "waiting"),
+    "cancel": ("cancel requested", "failed"),
+    "takeover": ("taken over by {}", "retrying"),
+    "attempt": ("attempt {} of the whole run failed", "retrying"),
+    "timeout": ("over its time limit", "failed"),
+}
+
 
 @dataclass(frozen=True, slots=True)
 class Bar:
@@ -49,7 +59,7 @@ class Bar:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One line of the chart; `since` (µs) ticks, `took` stands still."""
+    """One line of the chart; `since` (µs) ticks, `took` stands still; `progress` is of a running step."""
 
     id: str
     label: str
@@ -58,6 +68,7 @@ class Row:
     bars: tuple[Bar, ...]
     took: str = ""
     since: int | None = None
+    progress: Progress | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,13 +81,24 @@ class Chart:
     ended: bool
 
 
-def chart(story: Story, *, created_at: int, started_at: int | None, ended_at: int | None, now: int) -> Chart:
-    """Lay out a story between its creation and its end, or a round time after now."""
+def chart(
+    story: Story,
+    *,
+    created_at: int,
+    started_at: int | None,
+    ended_at: int | None,
+    now: int,
+    said: Mapping[int, ProgressView] | None = None,
+) -> Chart:
+    """Lay out a story between its creation and its end, or a round time after now.
+
+    said  what steps last said of themselves, by command
+    """
     end = ended_at if ended_at is not None else max(now, created_at)
     dues = [lane.due for lane in story.lanes if lane.due is not None and ended_at is None]
     span = end - created_at if ended_at is not None else _horizon(created_at, end, dues)
     scale = _Scale(created_at, max(span, 1000), end)
-    rows = [_queue_row(scale, started_at, ended_at), *_lane_rows(scale, story.lanes)]
+    rows = [_queue_row(scale, started_at, ended_at), *_lane_rows(scale, story.lanes, said or {})]
     if story.marks:
         rows.append(_marks_row(scale, story))
     return Chart(tuple(rows), tuple(_ticks(scale.span)), scale.span // 1000, ended_at is not None)
@@ -128,25 +150,28 @@ def _queue_row(scale: _Scale, started_at: int | None, ended_at: int | None) -> R
     return Row("lane-queue", "pending", "", "idle", (bar,), took, scale.start if picked is None else None)
 
 
-def _lane_rows(scale: _Scale, lanes: Sequence[Lane]) -> list[Row]:
+def _lane_rows(scale: _Scale, lanes: Sequence[Lane], said: Mapping[int, ProgressView]) -> list[Row]:
     if len(lanes) <= FOLD:
-        return [_lane_row(scale, lane) for lane in lanes]
+        return [_lane_row(scale, lane, said) for lane in lanes]
     groups: dict[tuple[str, str], list[Lane]] = {}
     for lane in lanes:
         groups.setdefault((lane.kind, lane.name), []).append(lane)
     return [
-        _lane_row(scale, group[0]) if len(group) == 1 else _folded(scale, name, group)
+        _lane_row(scale, group[0], said) if len(group) == 1 else _folded(scale, name, group)
         for (_, name), group in groups.items()
     ]
 
 
-def _lane_row(scale: _Scale, lane: Lane) -> Row:
+def _lane_row(scale: _Scale, lane: Lane, said: Mapping[int, ProgressView]) -> Row:
     tone = STEPS[lane.state].tone
     tries = lane.attempts[-1].number if lane.attempts else 1
     note = f"{tries} attempts" if tries > 1 else ""
     since = None if lane.ended_at is not None else lane.asked_at
     took = "" if lane.ended_at is None else duration(lane.ended_at - lane.asked_at)
-    return Row(f"lane-{lane.command}", lane.name, note, tone, tuple(_bars(scale, lane)), took, since)
+    progress = progress_of(said.get(lane.command), tries) if lane.state == "running" else None
+    return Row(
+        f"lane-{lane.command}", lane.name, note, tone, tuple(_bars(scale, lane)), took, since, progress
+    )
 
 
 def _folded(scale: _Scale, name: str, group: Sequence[Lane]) -> Row:
@@ -206,10 +231,8 @@ def _told(lane: Lane, attempt: Attempt) -> str:
 
 
 def _marks_row(scale: _Scale, story: Story) -> Row:
-    words = {"signal": "signal {}", "cancel": "cancel requested", "takeover": "taken over by {}"}
-    tones = {"signal": "waiting", "cancel": "failed", "takeover": "retrying"}
     bars = tuple(
-        scale.bar(mark.at, mark.at, tones[mark.kind], "mark", words[mark.kind].format(mark.name))
+        scale.bar(mark.at, mark.at, _MARKS[mark.kind][1], "mark", _MARKS[mark.kind][0].format(mark.name))
         for mark in story.marks
     )
     return Row("lane-marks", "messages", "", "waiting", bars)

@@ -135,6 +135,29 @@ def test_state_of_the_process_is_not_changed(body: str, count: int, lint_body: L
     assert all("all instances share it" in finding.what for finding in found)
 
 
+def test_plain_def_workflows_call_and_await_in_their_own_way(lint_source: Lint) -> None:
+    found = lint_source(
+        STEPS
+        + """
+def ship() -> str: return pack.call()
+@ox.workflow
+def plain() -> str:
+    charge.call("x")
+    ox.await_(charge("x"))
+    ox.await_(asyncio.gather(ox.to_greenlet(ship), charge("y")))
+    async def inner(): return charge.call("inside")
+    charge("forgotten")
+    return ox.await_(ox.receive("x", str))
+@ox.workflow
+async def waits() -> str:
+    def within(): return charge.call("x")
+    await ox.to_greenlet(within)
+    return await ox.to_greenlet(ship)
+"""
+    )
+    assert [finding.instead for finding in found] == ["write `await charge(…)`", "write `charge.call(…)`"]
+
+
 CLEAN = """
 import datetime, math, json, re, hashlib, itertools, functools, random, uuid, logging, os.path, decimal, urllib.parse
 import subprocess, requests, socket
