@@ -60,6 +60,7 @@ def test_the_life_of_an_instance(ox: Ox) -> None:
         "id": "order-7", "definition": "fulfil", "version": "", "status": "completed",
         "input": [{"id": "7", "amount": 1.0}, "thanks"], "result": "charged 1 thanks", "error": None,
         "waits": [], "blocked": None, "priority": 2, "created_by": "cli", "wake_at": None,
+        "deadline": None,
     }  # fmt: skip
     facts = dict(line.split(maxsplit=1) for line in ox("show", "order-7").out.splitlines())
     assert facts["status"].strip() == "✓ completed"

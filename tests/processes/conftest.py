@@ -149,6 +149,7 @@ async def make_rig() -> Any:
     yield make
     for rig in made:
         await rig.runner.stop(0)
+    for rig in made:
         assert rig.ended.empty(), "told more than the test knows of"
         assert rig.children == []
     assert faults == []

@@ -124,6 +124,28 @@ async def test_a_killed_node_leaves_nothing_behind(tmp_path, step):
         await gone(*pids)
 
 
+@pytest.mark.parametrize("runs", ["asyncio.run", "uvloop.run"])
+async def test_a_program_that_does_not_stop_its_runner_ends_all_the_same(tmp_path, runs):
+    code = f"""
+import asyncio, uvloop
+from tests.processes import bodies
+from tests.processes.conftest import Rig
+
+async def main():
+    rig = Rig()
+    bodies.note({str(tmp_path)!r}, "child", (await rig.run(bodies.whoami))[0])
+    rig.start(bodies.hang, {str(tmp_path)!r})
+
+{runs}(main())
+"""
+    with (tmp_path / "said").open("w") as said:
+        run = subprocess.run(
+            [sys.executable, "-c", code], cwd=PROJECT, stdout=said, stderr=said, timeout=60, check=False
+        )
+    assert run.returncode == 0, (tmp_path / "said").read_text()
+    await gone(await told(tmp_path, "child"))
+
+
 async def test_the_guard_alone_suffices(tmp_path):
     """Elsewhere than on Linux nothing else kills a child that never listens: here a group that it is told of."""
     victim = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"], start_new_session=True)

@@ -14,6 +14,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from contextvars import ContextVar
+from functools import wraps
 from typing import Any, Final, NamedTuple, Protocol
 
 
@@ -75,3 +76,33 @@ def name_records() -> None:
     previous = logging.getLogRecordFactory()
     if not isinstance(previous, _Factory):
         logging.setLogRecordFactory(_Factory(previous))
+
+
+_listeners: list[Callable[[logging.LogRecord], None]] = []
+
+
+def listen(listener: Callable[[logging.LogRecord], None]) -> Callable[[], None]:
+    """Hand `listener` every record that its logger lets pass, after its handlers; returns what ends that.
+
+    It is called in the thread that logs, and must neither raise nor wait. It is no handler of the root logger:
+    beside one, `logging.basicConfig` does nothing, and warnings no longer come out on stderr where nobody has
+    configured logging.
+    """
+    handing = logging.Logger.callHandlers
+    if not hasattr(handing, "hands_to_listeners"):
+        logging.Logger.callHandlers = _and_listeners(handing)  # type: ignore[method-assign, assignment]
+    _listeners.append(listener)
+    return lambda: _listeners.remove(listener)
+
+
+def _and_listeners(
+    original: Callable[[logging.Logger, logging.LogRecord], None],
+) -> Callable[[logging.Logger, logging.LogRecord], None]:
+    @wraps(original)
+    def handing(logger: logging.Logger, record: logging.LogRecord) -> None:
+        original(logger, record)
+        for listener in tuple(_listeners):
+            listener(record)
+
+    handing.hands_to_listeners = True  # type: ignore[attr-defined]
+    return handing

@@ -30,6 +30,9 @@ SETTINGS: Final = """\
 # Seconds that a call to the database may take.
 # deadline = 10.0
 
+# Seconds after which a node whose event loop stands still is given up, so that others take over.
+# hung_after = 30.0
+
 # Child processes that a node keeps for steps with executor="process"; one per core unless set here.
 # processes = 2
 """

@@ -142,6 +142,7 @@ def _facts(run: RunStatus) -> list[tuple[str, Any]]:
         ("created", f"{output.moment(run.created_at)} UTC by {run.created_by or 'unknown'}"),
         ("started", output.moment(run.started_at)),
         ("ended", output.moment(run.ended_at) + (f" after {output.duration(took)}" if took else "")),
+        ("times out", "" if run.ended_at else output.moment(run.deadline)),
         ("node", output.plain(run.node or "")),
         *(("waits for", output.plain(_wait_in_full(wait))) for wait in run.waits),
         ("blocked", output.plain(str((run.blocked or {}).get("message", "")))),

@@ -12,7 +12,7 @@ from orquestrax.model import events
 SECOND = 1_000_000
 
 
-def told(type_: str, data: Mapping[str, Any]) -> str:  # noqa: C901, PLR0911 - one line per type of event
+def told(type_: str, data: Mapping[str, Any]) -> str:  # noqa: C901, PLR0911, PLR0912 - a line for each
     """One event in a few words."""
     match type_:
         case events.STEP_COMPLETED:
@@ -28,6 +28,12 @@ def told(type_: str, data: Mapping[str, Any]) -> str:  # noqa: C901, PLR0911 - o
             return f"{data.get('name', '')}: {compact(data.get('payload'))}"
         case events.CANCEL:
             return str(data.get("payload") or "")
+        case events.ATTEMPT_FAILED:
+            return f"attempt {data['attempt']} of the whole run: {_error(data)}"
+        case events.ATTEMPT_STARTED:
+            return f"attempt {data['attempt']} of the whole run on {data['node']}"
+        case events.TIMED_OUT:
+            return f"after {duration(data['seconds'])} in all"
         case events.TAKEN_OVER:
             return f"by {data['node']}"
         case events.COMPLETED:

@@ -51,6 +51,7 @@ class RunStatus:
     started_at: datetime | None
     ended_at: datetime | None
     wake_at: datetime | None
+    deadline: datetime | None
 
     @classmethod
     def of(cls, view: InstanceView) -> RunStatus:
@@ -74,6 +75,7 @@ class RunStatus:
             started_at=as_datetime(view.started_at),
             ended_at=as_datetime(view.ended_at),
             wake_at=as_datetime(view.wake_at),
+            deadline=as_datetime(view.deadline),
         )
 
 

@@ -12,6 +12,8 @@
     catalogue        what a node serves, collected from modules or lists; with record
     modules          importing users' modules by name or path
     checks           what every declaration is checked for
+    linter           what in the source of workflows cannot be deterministic or durable
+    rehearsal        a recorded history against a workflow's code, outside of any node
 
 Invariants
 - A declaration is complete and checked when its decorator returns; nothing is found out later, elsewhere.

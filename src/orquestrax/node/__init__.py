@@ -7,6 +7,10 @@
     incarnation  everything that belongs to one fence
     program      `ox.run`: a node for as long as one instance takes
     signals      how a process ends
+    watchdog     an event loop that no longer turns; with holding, who holds it
+    linting      what the linter says, told once
+    scrutiny     whether this process watches its workflows closely
+    rechecking   what has ended, replayed in a process with another hash seed
 
 A node that was declared dead drops its memory and comes back as a new incarnation, with a new fence.
 """

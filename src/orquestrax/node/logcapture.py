@@ -1,4 +1,4 @@
-"""A handler that keeps what workflows and steps of one node log, until it is written.
+"""Keeps what workflows and steps of one node log, until it is written.
 
 It is called wherever users' code logs, in any thread, so it takes no lock while it formats, waits for nothing and
 never raises. Its memory is bounded: what comes faster than it can be written is counted and dropped.
@@ -46,8 +46,8 @@ class Captured(NamedTuple):
         return len(self.message) + len(self.trace or "")
 
 
-class LogCapture(logging.Handler):
-    """Keeps records from INFO on.
+class LogCapture:
+    """Hears records, see `base.logs.listen`, and keeps those from INFO on.
 
     owner  the instance that code belongs to if it is this node's, else None
     wake   called, in whatever thread, when there is something after there was nothing
@@ -56,7 +56,6 @@ class LogCapture(logging.Handler):
     def __init__(
         self, owner: Callable[[Origin], UUID | None], wake: Callable[[], None], *, most: int = MOST
     ) -> None:
-        super().__init__(logging.INFO)
         self._owner, self._wake, self._most = owner, wake, most
         self._waiting: deque[Captured] = deque()
         self._characters = 0
@@ -64,12 +63,10 @@ class LogCapture(logging.Handler):
         self._guard = threading.Lock()  # around a few plain operations, never around users' code
         self._full: set[UUID] = set()
 
-    def createLock(self) -> None:  # noqa: N802 - the name that logging gave it
-        """None: formatting calls users' code, which may take long, and the node must not wait for it."""
-        self.lock = None
-
-    def emit(self, record: logging.LogRecord) -> None:
+    def hear(self, record: logging.LogRecord) -> None:
         """Keep a record of this node's code, or count it as dropped."""
+        if record.levelno < logging.INFO:
+            return
         source = origin.get()
         instance = None if source is None else self._owner(source)
         if source is None or instance is None or instance in self._full:

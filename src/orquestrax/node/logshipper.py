@@ -18,7 +18,7 @@ import asyncpg
 
 from orquestrax.base.clock import DatabaseClock
 from orquestrax.base.errors import OrquestraxError
-from orquestrax.base.logs import Origin
+from orquestrax.base.logs import Origin, listen
 from orquestrax.core.store.database import CONNECTION_LOST
 from orquestrax.core.store.logs import LogLine, LogWriter
 from orquestrax.node.logcapture import Captured, LogCapture
@@ -34,7 +34,7 @@ TROUBLE: Final = (OrquestraxError, *CONNECTION_LOST, asyncpg.PostgresError, asyn
 
 
 class LogShipper:
-    """Belongs to one incarnation. `owner` is that of `LogCapture`; `on_written` hears of each instance with new records."""
+    """Belongs to one incarnation. `owner` is that of `LogCapture`; `on_written` hears of instances with new records."""
 
     def __init__(
         self,
@@ -51,15 +51,16 @@ class LogShipper:
         self._batch: list[Captured] = []  # what is being written, until it is
         self._early: list[Captured] = []  # of instances whose start has not been committed yet
         self._tries = 0
+        self._unlisten: Callable[[], None] | None = None
         self._task: asyncio.Task[None] | None = None
 
     def start(self) -> None:
-        """Begin to hear what passes the root logger, beside the user's own handlers."""
-        logging.getLogger().addHandler(self.capture)
+        """Begin to hear what is logged, beside the user's own handlers."""
+        self._unlisten = listen(self.capture.hear)
 
     async def stop(self) -> None:
         """Hear no more, and write what waits if that can be done in a moment."""
-        logging.getLogger().removeHandler(self.capture)
+        self._hush()
         self._stopping.set()
         self._wake.set()
         if self._task is not None:
@@ -68,11 +69,16 @@ class LogShipper:
 
     def abandon(self) -> None:
         """Drop everything at once."""
-        logging.getLogger().removeHandler(self.capture)
+        self._hush()
         self._stopping.set()
         if self._task is not None:
             self._task.cancel()
         self._writer.close()
+
+    def _hush(self) -> None:
+        if self._unlisten is not None:
+            self._unlisten()
+            self._unlisten = None
 
     def _call(self) -> None:
         with suppress(RuntimeError):  # the loop has been closed: the node is gone

@@ -13,6 +13,7 @@
     alike       functions of asyncio whose outcome would depend on the Python version or on addresses
     ending      after the main task: cancel what is left, wait for it, finish
     eviction    closes everything without a sound or an effect
+    guard       an audit hook that refuses what the loop cannot see, where it was installed
     quiet       no logs and warnings from code that replays or was evicted
     plain       plain `def` code: a greenlet, and the coroutine that awaits for it
     bridge      what plain code calls to await, and how it is called from code that awaits

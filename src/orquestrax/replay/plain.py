@@ -32,15 +32,15 @@ def _library() -> Any:
 
 
 class Plain:
-    """One call of a plain function. All methods but `wait` are for `drive`."""
+    """One call of a plain function. `awaits` is what it waits for; all methods but `wait` are for `drive`."""
 
-    __slots__ = ("_awaits", "_error", "_greenlet", "_loop", "_outcome", "_task")
+    __slots__ = ("_error", "_greenlet", "_loop", "_outcome", "_task", "awaits")
 
     def __init__(self, loop: Runs, function: Callable[[], Any]) -> None:
         self._loop = loop
         self._greenlet = _library().greenlet(function)
         self._task: Any = None
-        self._awaits: Awaitable[Any] | None = None
+        self.awaits: Any = None
         self._outcome: Any = None
         self._error: BaseException | None = None
 
@@ -66,11 +66,6 @@ class Plain:
         if self.ended:
             self._outcome = outcome
 
-    def asked(self) -> Any:
-        """What the code waits for; asked for once."""
-        awaits, self._awaits = self._awaits, None
-        return awaits
-
     def answer(self, value: Any) -> None:
         """It is there."""
         self._outcome = value
@@ -94,7 +89,7 @@ class Plain:
 
     def wait(self, awaitable: Awaitable[Any]) -> Any:
         """Switch out until it is there, and return or raise what comes of it."""
-        self._awaits = awaitable
+        self.awaits = awaitable
         self._greenlet.parent.switch()
         if self._error is None:
             return self.outcome()
@@ -114,13 +109,12 @@ class Plain:
 async def drive(plain: Plain) -> Any:
     """Run plain code to its end and return what it returns.
 
-    It has one variable, and switches outside of `except`: looking at its frame keeps nothing alive, and what
-    the code raises does not get a context that it knows nothing of.
+    Its one variable is `plain`, so that looking at its frame, as `behind` does, keeps nothing else alive.
     """
     plain.begin()
     while not plain.ended:
         try:
-            plain.answer(await plain.asked())
+            plain.answer(await plain.awaits)
         except BaseException as error:  # noqa: BLE001 - the code may handle it
             plain.refuse(error)
         plain.run()

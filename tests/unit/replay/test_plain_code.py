@@ -314,6 +314,31 @@ def test_failures_of_the_function(host: Hosts) -> None:
     assert host(plain(lambda: sys.exit(1))).error == ["SystemExit", "1"]
 
 
+def test_a_generator_s_exit_is_an_error_like_others(host: Hosts) -> None:
+    """Only what closes the code is a GreenletExit."""
+
+    async def helper() -> None:
+        raise GeneratorExit
+
+    def main() -> str:
+        with pytest.raises(GeneratorExit):
+            await_(helper())
+        return "went on"
+
+    assert host(plain(main)).result == "went on"
+
+
+def test_a_coroutine_driven_by_hand(host: Hosts) -> None:
+    def main() -> Any:
+        with pytest.raises(StopIteration) as ended:
+            to_greenlet(lambda: 3).send(None)
+        return [ended.value.value, await_(step("a"))]
+
+    workflow = host(plain(main))
+    workflow.complete("a", 4)
+    assert workflow.result == [3, 4]
+
+
 def test_a_cancel_arrives_where_it_waits(host: Hosts) -> None:
     def main() -> None:
         try:
@@ -458,6 +483,7 @@ def test_it_waits_at_the_line_of_the_plain_function() -> None:
 
     def helper() -> None:
         await_(step("a"))
+        await_(asyncio.sleep(2))
 
     def main() -> None:
         helper()
@@ -470,6 +496,8 @@ def test_it_waits_at_the_line_of_the_plain_function() -> None:
     inner, deepest = helper.__code__.co_firstlineno + 1, between.__code__.co_firstlineno + 1
     assert _places(host) == (inner, [inner])
     host.complete("a")
+    assert _places(host) == (inner + 1, [inner + 1])
+    host.fire()
     assert _places(host) == (first + 2, [first + 2])
     host.fire()
     assert _places(host) == (first + 3, [first + 3, first + 3])

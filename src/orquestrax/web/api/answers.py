@@ -13,7 +13,7 @@ from orquestrax.client.views import HistoryEvent, RunStatus, as_datetime
 from orquestrax.core.store.clientverbs import EventView, InstanceView
 
 _PAYLOADS = ("input", "result", "error", "waits", "blocked")
-_TIMES = ("created_at", "started_at", "ended_at", "wake_at")
+_TIMES = ("created_at", "started_at", "ended_at", "wake_at", "deadline")
 _PLAIN = tuple(field.name for field in fields(RunStatus) if field.name not in (*_PAYLOADS, *_TIMES))
 
 

@@ -74,4 +74,6 @@ def _step(lane: Lane) -> Part:
 def _wait(wait: dict[str, Any]) -> Part:
     if wait["kind"] == "timer":
         return Part("timer", STEPS["scheduled"], until=wait.get("until"))
+    if wait["kind"] == "attempt":
+        return Part(f"attempt {wait['name']} of the whole run", STEPS["retrying"], until=wait.get("until"))
     return Part(f"{wait['kind']} {wait['name']}", STEPS["waiting"], since=wait.get("since"))

@@ -42,8 +42,8 @@ class Finder:
         finally:
             sys.dont_write_bytecode = False
             self._on_import()
-        if module.__name__ != place.module:
-            self.names[module.__name__] = place.module
+        if module.__name__ != place.known_as:
+            self.names[module.__name__] = place.known_as
         return module
 
 

@@ -11,10 +11,15 @@ from orquestrax.worker.pulse import Told
 
 
 class Place(msgspec.Struct, frozen=True):
-    """Where a step is declared. `module` is its name in the node, which may be "__main__"."""
+    """Where a step is declared.
+
+    module    the name to import it by; "__main__" for a script, which is known by its file alone
+    known_as  the module's name in the node
+    """
 
     name: str
     module: str
+    known_as: str
     file: str
     qualname: str
 

@@ -58,7 +58,6 @@ class Offspring:
         self._loop = asyncio.get_running_loop()
         self._frames = Frames(self._on_frame, self._on_lost)
         self._lost = False
-        self._descriptor: int | None = None
         self._attempt: Attempt | None = None
         self._outcome: asyncio.Future[Outcome] | None = None
         self.ready: Final[asyncio.Future[None]] = self._loop.create_future()
@@ -76,7 +75,7 @@ class Offspring:
             ours.close()
             raise
         self = cls(process, warden, on_begun)
-        self._watch()
+        threading.Thread(target=self._wait, name=f"child {process.pid}", daemon=True).start()
         warden.add(process.pid)
         await self._loop.create_connection(lambda: self._frames, sock=ours)
         self._send(Begin(os.getpid(), list(sys.path), list(sys.argv), levels()))
@@ -169,16 +168,8 @@ class Offspring:
 
     # -- its end -----------------------------------------------------------------------------------------------------
 
-    def _watch(self) -> None:
-        """Hear of its end: by a descriptor of the process, else by a thread that waits for it."""
-        try:
-            self._descriptor = os.pidfd_open(self.pid)
-        except (AttributeError, OSError):
-            threading.Thread(target=self._wait, name=f"child {self.pid}", daemon=True).start()
-        else:
-            self._loop.add_reader(self._descriptor, self._bury)
-
     def _wait(self) -> None:
+        """A thread waits for its end: the same on every system and loop, and nothing to be closed with the loop."""
         with suppress(ChildProcessError):
             os.waitid(os.P_PID, self.pid, os.WEXITED | os.WNOWAIT)  # its pid stays its own until `_bury`
         with suppress(RuntimeError):  # the loop is closed
@@ -188,9 +179,6 @@ class Offspring:
         """It has ended. What it started goes too, before its pid can mean anything else."""
         if self.gone.done():
             return
-        if self._descriptor is not None:
-            self._loop.remove_reader(self._descriptor)
-            os.close(self._descriptor)
         self.spent = True
         self._kill_group()
         self.gone.set_result(self._process.wait())

@@ -24,4 +24,4 @@ def place_of(step: Any) -> Place:
             f"{place(declared.file, declared.line)}: executor='process': step {declared.name!r} is in no file that a "
             "child process could import: put it into a module"
         )
-    return Place(declared.name, module, str(Path(file).resolve()), fn.__qualname__)
+    return Place(declared.name, module, fn.__module__, str(Path(file).resolve()), fn.__qualname__)
