@@ -172,7 +172,7 @@ def test_an_attempt_that_failed_where_the_code_has_not_does_not_fit(host):
     run = host(tries)
     failed = events.AttemptFailed(1, "node", 0, ERROR)
     with pytest.raises(
-        NonDeterminism, match="the history has attempt 1 failed .* the code still waits for step 'a'"
+        NonDeterminism, match=r"the history has attempt 1 failed .* the code still waits for step 'a'"
     ):
         run.replay.apply(_event(run.replay, 1, events.ATTEMPT_FAILED, failed))
     run.complete("a", "good")
