@@ -7,7 +7,7 @@ from typing import Any
 
 def leave(self: Any, _type: Any, error: BaseException | None, _traceback: Any) -> bool:
     """`suppress.__exit__`."""
-    suppressed = self._exceptions  # noqa: SLF001 - this is its method
+    suppressed = self._exceptions
     if isinstance(error, suppressed):
         return True
     if isinstance(error, BaseExceptionGroup):
