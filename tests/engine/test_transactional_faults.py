@@ -191,6 +191,8 @@ async def test_I4_I9_a_declaration_waits_for_a_step_that_commits(rig: Bench) -> 
     connection, conclusion = await _open(rig)
     fence = conclusion._fence
     await _drive(connection, conclusion)
+    locks = "select from pg_locks where pid = $1 and locktype = 'advisory' and mode = 'ShareLock' and granted"
+    assert len(await rig.query(locks, connection.get_server_pid())) == 1
     declaring = asyncio.create_task(declare_dead(rig.address, fence.space, fence.number, None))
     waiting = "select from pg_locks where locktype = 'advisory' and not granted"
     async with asyncio.timeout(5):
