@@ -38,6 +38,9 @@ async def test_the_code_of_the_page_runs(tmp_path: Path, dsn: str, monkeypatch: 
         assert await run.result(10) == "packed pen and packed books"
         with pytest.raises(ox.WorkflowFailed, match="not approved"):
             await refused.result(10)
+        await ox.testing.assert_deterministic(
+            shop.fulfil, await ox.testing.history(client, "order-42"), seeds=1
+        )
         history = await check_instance(client, shop.fulfil, "order-43")
         assert [event.type for event in history].count("step_completed") == 2  # charged and refunded
 

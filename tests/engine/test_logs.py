@@ -301,7 +301,10 @@ async def test_nothing_is_there_where_nobody_logs(bench: Bench) -> None:
     run = await client.start(speaking, "", 0)
     await run.result()
     log.info("of nobody")
-    sessions = "select count(*) as n from pg_stat_activity where application_name = 'orquestrax logs'"
+    sessions = (
+        "select count(*) as n from pg_stat_activity"
+        " where application_name = 'orquestrax logs' and datname = current_database()"
+    )
     before = (await bench.query(sessions))[0]["n"]
     assert not any(task.get_name() == "log shipper" for task in asyncio.all_tasks())
     await bench.stop()

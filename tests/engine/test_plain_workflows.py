@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 import orquestrax as ox
-from orquestrax import step, workflow
+from orquestrax import Retry, step, workflow
 from orquestrax.model import events
 from orquestrax.model.events import Event
 from orquestrax.node import EngineOptions
@@ -61,6 +61,31 @@ def careful(n: int) -> int:
     finally:
         undo.call(first)
     return first
+
+
+tries: list[str] = []
+
+
+@step
+async def try_number() -> int:
+    tries.append(ox.step_info().instance_id)
+    return len(tries)
+
+
+@workflow(retry=Retry(attempts=2, initial=0.01, jitter=0))
+def second_time_lucky() -> int:
+    number = try_number.call()
+    if number == 1:
+        raise ValueError("not yet")
+    return number
+
+
+@workflow(timeout=0.3)
+def too_long(n: int) -> None:
+    try:
+        ox.await_(asyncio.sleep(3600))
+    finally:
+        undo.call(n)
 
 
 def content(history: list[Event]) -> list[Any]:
@@ -138,3 +163,22 @@ async def test_I7_after_a_crash_it_goes_on_where_it_was(bench: Bench) -> None:
     history = await check_instance(client, careful, "crashed")
     ended = [events.decode(event) for event in history if event.type == events.STEP_COMPLETED]
     assert [(each.step, each.attempt) for each in ended] == [("double", 1), ("undo", 1)]
+
+
+async def test_a_failed_run_is_run_again(bench: Bench) -> None:
+    tries.clear()
+    client = await bench.node(second_time_lucky)
+    run = await client.start(second_time_lucky, id="lucky")
+    assert await run.result(10) == 2
+    assert tries == ["lucky", "lucky"]
+    await check_instance(client, second_time_lucky, "lucky")
+
+
+async def test_a_time_limit_of_the_whole_run_is_a_cancel_where_it_waits(bench: Bench) -> None:
+    client = await bench.node(too_long)
+    run = await client.start(too_long, 2, id="late")
+    with pytest.raises(ox.WorkflowTimedOut, match=r"longer than 0\.3 s"):
+        await run.result(15)
+    history = await check_instance(client, too_long, "late")
+    steps = [events.decode(event).step for event in history if event.type == events.STEP_COMPLETED]
+    assert steps == ["undo"]

@@ -20,6 +20,7 @@ from orquestrax.base import faultpoint
 from orquestrax.base.errors import Fenced
 from orquestrax.core.store import conclusion as concluding
 from orquestrax.core.store.conclusion import Conclusion
+from orquestrax.core.store.database import CONNECTION_LOST
 from orquestrax.core.store.nodeverbs import declare_dead
 from orquestrax.model import events
 from tests.checker import check_instance
@@ -186,11 +187,28 @@ async def test_I4_I9_a_node_that_was_declared_dead_commits_no_step(rig: Bench) -
     assert await rig.query("select from {schema}.inbox") == []
 
 
+async def test_I23_a_declaration_ends_what_steps_have_open(rig: Bench) -> None:
+    """A node that is frozen closes nothing itself, and its step may have locked what its successor needs."""
+    await _start_held(rig)
+    incarnation = rig.nodes[-1].incarnation
+    assert incarnation is not None
+    fence = incarnation.fence
+    frozen = await asyncpg.connect(rig.dsn, server_settings={"application_name": fence.steps_name})
+    await frozen.execute("begin")
+    await frozen.execute("lock table bookings in share mode")
+    assert await declare_dead(rig.address, fence.space, fence.number, None)
+    with pytest.raises(CONNECTION_LOST):
+        await frozen.fetch("select 1")
+    frozen.terminate()
+
+
 async def test_I4_I9_a_declaration_waits_for_a_step_that_commits(rig: Bench) -> None:
     await _start_held(rig)
     connection, conclusion = await _open(rig)
     fence = conclusion._fence
     await _drive(connection, conclusion)
+    locks = "select from pg_locks where pid = $1 and locktype = 'advisory' and mode = 'ShareLock' and granted"
+    assert len(await rig.query(locks, connection.get_server_pid())) == 1
     declaring = asyncio.create_task(declare_dead(rig.address, fence.space, fence.number, None))
     waiting = "select from pg_locks where locktype = 'advisory' and not granted"
     async with asyncio.timeout(5):

@@ -32,7 +32,6 @@ def evict(loop: Loop) -> None:
     loop.generators.clear()
     loop.forget_tasks()
     loop.ready.clear()
-    loop.due.clear()
 
 
 def _close(outermost: Any) -> None:

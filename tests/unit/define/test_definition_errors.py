@@ -6,9 +6,12 @@ import functools
 import re
 from collections.abc import AsyncIterator
 
+import asyncpg
+import psycopg
 import pytest
+from sqlalchemy.ext.asyncio import AsyncSession
 
-from orquestrax import DefinitionError, Retry, resource, step, use, workflow
+from orquestrax import DefinitionError, Retry, resource, step, transaction, use, workflow
 from orquestrax.define.checks import place
 
 
@@ -56,6 +59,32 @@ async def takes_by_position(pool: int = use(db), /) -> None: ...
 
 
 async def takes(pool: int = use(db)) -> None: ...
+
+
+async def takes_transaction(tx: asyncpg.Connection = transaction()) -> None: ...
+
+
+async def takes_two(
+    tx: asyncpg.Connection = transaction(), ty: asyncpg.Connection = transaction()
+) -> None: ...
+
+
+async def takes_it_first(tx: asyncpg.Connection = transaction(), /) -> None: ...
+
+
+async def takes_a_pool(tx: asyncpg.Pool = transaction()) -> None: ...
+
+
+async def takes_anything(tx=transaction()) -> None: ...
+
+
+async def takes_plain(tx: psycopg.Connection = transaction()) -> None: ...
+
+
+def takes_async(tx: AsyncSession = transaction()) -> None: ...
+
+
+def takes_plainly(tx: psycopg.Connection = transaction()) -> None: ...
 
 
 async def needs(url: str) -> AsyncIterator[int]:
@@ -127,6 +156,42 @@ WRONG = {
     "at most once": (lambda: step(at_most_once=1)(fine), "at_most_once=1: give True or False"),
     "run timeout": (lambda: workflow(timeout=0)(fine), "timeout=0: a limit is over 0 seconds"),
     "run retry": (lambda: workflow(retry=3)(fine), "retry=3: write retry=Retry(attempts=…)"),
+    "transaction without option": (
+        lambda: step(takes_transaction),
+        "tx takes a transaction: write @step(transactional=True)",
+    ),
+    "transactional without it": (
+        lambda: step(transactional=True)(fine),
+        "declare one parameter that takes the transaction, for instance `tx: asyncpg.Connection = ox.transaction()`",
+    ),
+    "two transactions": (
+        lambda: step(transactional=True)(takes_two),
+        "declare one parameter that takes the tran",
+    ),
+    "transaction by position": (
+        lambda: step(transactional=True)(takes_it_first),
+        "tx takes a transaction, passed by name: put it after the `/`",
+    ),
+    "transaction as a pool": (
+        lambda: step(transactional=True)(takes_a_pool),
+        "tx: Pool is no connection that can be handed over: use asyncpg.Connection",
+    ),
+    "transaction without a type": (
+        lambda: step(transactional=True)(takes_anything),
+        "is no connection that can",
+    ),
+    "transaction of a def": (
+        lambda: step(transactional=True)(takes_plain),
+        "tx: Connection is for a def, and this is an async def",
+    ),
+    "transaction of an async def": (
+        lambda: step(transactional=True)(takes_async),
+        "tx: AsyncSession is for an async def, and this is a def",
+    ),
+    "transaction in a child process": (
+        lambda: step(transactional=True, executor="process")(takes_plainly),
+        "transactional=True needs executor='thread': a child process cannot share the transaction",
+    ),
     "raises": (lambda: step(raises=(3,))(fine), "raises=(3,): name exception classes, in a tuple"),
     "raises an instance": (lambda: step(raises=ValueError("x"))(fine), "name exception classes"),
     "raises the end": (lambda: step(raises=(KeyboardInterrupt,))(fine), "name exception classes"),

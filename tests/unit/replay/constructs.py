@@ -250,6 +250,16 @@ CONTAINERS: Final[dict[str, str]] = {
             found.append(told(caught))
             found.append(await each({rest}))
         return found""",
+    "suppress": """
+        with contextlib.suppress(Boom, ValueError):
+            return await run({first})
+        return ['suppressed', await each({rest})]""",
+    "suppress_in_group": """
+        with contextlib.suppress(Boom, ValueError):
+            async with TaskGroup() as group:
+                tasks = [group.create_task(run(function)) for function in ({all},)]
+            return [task.result() for task in tasks]
+        return 'suppressed'""",
     # -- generators and context managers --
     "generator": """
         async def source():

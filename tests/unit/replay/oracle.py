@@ -19,7 +19,7 @@ from tests.unit.replay.kit import Failure
 from tests.unit.replay.programs import Program
 from tests.unit.replay.running import Run, describe
 
-from orquestrax.replay.alike import groups, locks
+from orquestrax.replay.alike import groups, locks, suppressing
 from orquestrax.replay.alike.waiting import AsCompleted, Gathering
 
 
@@ -102,6 +102,7 @@ def _as_on_the_newest() -> Iterator[None]:
         for version, owner, name, ours in (
             ((3, 12), asyncio, "wait_for", _wait_for),
             ((3, 12), asyncio, "gather", _gather),
+            ((3, 12), contextlib.suppress, "__exit__", suppressing.leave),
             ((3, 13), asyncio, "as_completed", _as_completed),
             ((3, 13), asyncio.Semaphore, "acquire", locks.acquire),
             ((3, 13), asyncio.Condition, "wait", locks.wait),

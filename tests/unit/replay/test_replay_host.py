@@ -128,3 +128,34 @@ def test_a_disabled_collector_stays_disabled() -> None:
         assert not gc.isenabled()
     finally:
         gc.enable()
+
+
+async def test_on_every_other_loop_asyncio_is_as_it_was() -> None:
+    """What is exchanged for workflows goes its own way elsewhere, also beside an instance."""
+
+    async def one(n: int) -> int:
+        await asyncio.sleep(0)
+        return n
+
+    def inner() -> list[Any]:
+        """In a thread: a loop of its own."""
+        with asyncio.Runner() as runner:
+            return [runner.run(one(7)), asyncio.run(one(8))]
+
+    instance = new(lambda: step("a"))
+    done = asyncio.create_task(one(1))
+    await done
+    assert await asyncio.gather(done, one(2)) == [1, 2]
+    completed = asyncio.as_completed([one(3)])
+    assert "orquestrax" not in type(completed).__module__
+    assert [await each for each in completed] == [3]
+    async with asyncio.Semaphore(1), asyncio.TaskGroup() as group:
+        task = group.create_task(one(4), name="four")
+    condition = asyncio.Condition()
+    async with condition:
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(condition.wait(), 0.001)
+    assert (task.get_name(), task.result()) == ("four", 4)
+    assert asyncio.current_task() in asyncio.all_tasks()
+    assert await asyncio.to_thread(inner) == [7, 8]
+    instance.close()

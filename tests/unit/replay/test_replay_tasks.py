@@ -7,7 +7,7 @@ import sys
 from contextvars import ContextVar, copy_context
 from typing import Any
 
-from tests.unit.replay.kit import Host, step
+from tests.unit.replay.kit import Host, rebuild, step
 
 LETTER = ContextVar("letter", default="-")
 
@@ -126,6 +126,22 @@ def test_an_eager_task_is_cancelled_and_evicted_like_others(host: Any) -> None:
     run.fire()
     run.complete("undo")
     assert run.result is True
+
+
+def test_an_eager_task_is_closed_after_its_children() -> None:
+    closed: list[str] = []
+
+    async def nested(names: str) -> None:
+        loop: Any = asyncio.get_running_loop()
+        child = loop.create_task(nested(names[1:]), eager_start=eager) if names[1:] else step("a")
+        try:
+            await child
+        finally:
+            closed.append(names[0])
+
+    eager = sys.version_info >= (3, 12)
+    rebuild(lambda: nested("xyz"), []).close()
+    assert closed == ["z", "y", "x"]
 
 
 def test_contexts_and_their_copies(host: Any) -> None:

@@ -45,7 +45,7 @@ def test_golden_histories_of_all_kinds_are_there() -> None:
 def test_programs_do_the_same_on_every_python() -> None:
     """What they do on Python 3.11, 3.12 and 3.13, as one number."""
     numbers = across.condensed(0, 150, (3, 11))
-    assert crc32(json.dumps(numbers).encode()) == 1975112137
+    assert crc32(json.dumps(numbers).encode()) == 2536353816
 
 
 def _on(python: Path, *arguments: str) -> str:

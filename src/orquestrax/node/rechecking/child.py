@@ -1,7 +1,5 @@
 """The other process: replays histories that come by its standard input, until that ends.
 
-python -m orquestrax.node.rechecking.child
-
 What users' code prints or logs here was said when it ran, and goes nowhere.
 """
 
@@ -11,7 +9,7 @@ import os
 import sys
 import threading
 from queue import SimpleQueue
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, NoReturn
 
 from orquestrax.base.errors import NonDeterminism
 from orquestrax.define.modules import load_modules
@@ -23,21 +21,18 @@ from orquestrax.node.rechecking.messages import (
     Fits,
     Task,
     Unknown,
-    decode_setup,
     decode_task,
     encode,
 )
 from orquestrax.replay import guard
 
 
-def main() -> None:
-    """Answer one task after the other."""
+def main(*, idle: bool) -> NoReturn:
+    """Answer one task after the other. An `idle` process stands back for everybody else."""
     answers = _own_output()
     lines: SimpleQueue[bytes] = SimpleQueue()
     threading.Thread(target=_read, args=(lines,), name="tasks", daemon=True).start()
-    setup = decode_setup(lines.get())
-    sys.path[:] = setup.path
-    if setup.idle:
+    if idle:
         _stand_back()
     guard.install()
     while True:
@@ -91,7 +86,3 @@ def _workflow(task: Task) -> Workflow[..., Any] | None:
             if found.fn.__qualname__ == task.qualname:
                 return found
     return None
-
-
-if __name__ == "__main__":
-    main()

@@ -7,13 +7,6 @@ import msgspec
 from orquestrax.define.rehearsal import Asked, History
 
 
-class Setup(msgspec.Struct, tag=True):
-    """To the child, first: where Python looks for modules, and whether to stand back for everybody else."""
-
-    path: list[str]
-    idle: bool
-
-
 class Task(msgspec.Struct, tag=True):
     """To the child: a history, and the workflow whose code it is to be held against."""
 
@@ -48,7 +41,6 @@ class Unknown(msgspec.Struct, tag=True):
 
 Answer = Fits | Differs | Unknown
 
-decode_setup = msgspec.json.Decoder(Setup).decode
 decode_task = msgspec.json.Decoder(Task).decode
 _decode_answer = msgspec.json.Decoder(Answer).decode
 
@@ -59,6 +51,6 @@ def decode_answer(line: bytes) -> Answer:
     return answer
 
 
-def encode(message: Setup | Task | Answer) -> bytes:
+def encode(message: Task | Answer) -> bytes:
     """A message as a line."""
     return msgspec.json.encode(message) + b"\n"

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from orquestrax.define.rehearsal import History
 from orquestrax.define.workflow import Workflow
-from orquestrax.node.rechecking.messages import Answer, Setup, Task, Unknown, decode_answer, encode
+from orquestrax.node.rechecking.messages import Answer, Task, Unknown, decode_answer, encode
 
 PATIENCE: Final = 60.0  # seconds for one answer; the child may have to import everything first
 _SEED: Final = "PYTHONHASHSEED"
@@ -21,8 +21,8 @@ class Process:
     """A child with a hash seed of its own, spawned at once; one question at a time. `close` ends it."""
 
     def __init__(self, *, idle: bool) -> None:
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", "orquestrax.node.rechecking.child"],
+        self._process = subprocess.Popen(  # noqa: S603 - our own code, and the path of this process
+            [sys.executable, "-c", _begin(idle=idle)],
             env={**os.environ, _SEED: other_seed()},
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
@@ -30,7 +30,6 @@ class Process:
             start_new_session=True,  # Ctrl-C is for us: the child ends with its standard input
         )
         self._lock = threading.Lock()
-        self._tell(encode(Setup([os.path.abspath(each) for each in sys.path], idle)))  # noqa: PTH100 - "" is here
 
     @property
     def pid(self) -> int:
@@ -79,6 +78,13 @@ class Process:
                 except OSError:  # what was still to be written
                     continue
         self._process.wait()
+
+
+def _begin(*, idle: bool) -> str:
+    """What the child runs: it looks for modules where this process does, wherever it was started."""
+    path = [os.path.abspath(each) for each in sys.path]  # noqa: PTH100 - "" is the current folder
+    child = "orquestrax.node.rechecking.child"
+    return f"import sys; sys.path[:] = {path!r}; from {child} import main; main(idle={idle})"
 
 
 def other_seed() -> str:

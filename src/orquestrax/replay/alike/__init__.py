@@ -5,6 +5,7 @@ Python does, so a history recorded on one version fits all others.
 
 wait_for      before 3.12 it wrapped what it waits for in a task, so commands came in another order
 gather        before 3.12 it took a round of the loop for what was done already (`waiting`)
+suppress      before 3.12 it let all groups of errors pass (`suppressing`)
 as_completed  makes tasks in the order of a set of coroutines, that is of their addresses; before 3.13 its
               time limit began with the first iteration (`waiting`)
 TaskGroup     before 3.13 it could lose a cancellation from outside (`groups`)
@@ -18,13 +19,14 @@ Futures made by `gather` get a place in sets as all other futures of a loop have
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import sys
 from asyncio import events, futures, runners, taskgroups, tasks
 from asyncio import locks as their_locks
 from collections.abc import Awaitable, Callable, Iterable
 from typing import Any, NoReturn
 
-from orquestrax.replay.alike import exchange, groups, locks
+from orquestrax.replay.alike import exchange, groups, locks, suppressing
 from orquestrax.replay.alike.waiting import AsCompleted, Gathering
 from orquestrax.replay.forbidden import HAS_A_LOOP, refuse
 from orquestrax.replay.loop import Loop
@@ -133,6 +135,8 @@ def install() -> None:
         return
     for module, replacement in _functions():
         hook.originals[replacement.__name__] = exchange.function(module, hook, replacement)
+    if sys.version_info < (3, 12):
+        exchange.method(contextlib.suppress, "__exit__", suppressing.leave)
     if sys.version_info < (3, 13):
         exchange.method(their_locks.Semaphore, "acquire", locks.acquire)
         exchange.method(their_locks.Condition, "wait", locks.wait)
