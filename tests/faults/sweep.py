@@ -57,7 +57,9 @@ class Sweep:
     def __init__(self, name: str, dsn: str, folder: Path) -> None:
         self.scenario = SCENARIOS[name](folder)
         self.folder = folder
-        self.settings = Settings(database=dsn, home=folder, project=folder, namespace=f"sweep_{name}")
+        self.settings = Settings(
+            database=dsn, home=folder, project=folder, namespace=f"sweep_{name}", processes=1
+        )
 
     def run(self) -> None:
         """All boundaries; says one line for each."""
