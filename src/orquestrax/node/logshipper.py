@@ -11,6 +11,7 @@ import logging
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from contextvars import copy_context
 from typing import Final
 from uuid import UUID
 
@@ -28,7 +29,8 @@ GATHER: Final = 0.2  # seconds from the first record to its batch
 BATCH: Final = 1_000
 PATIENCE: Final = 10.0  # seconds that records wait for their instance to be committed
 IDLE: Final = 30.0  # seconds without a record, then the connection is let go
-TRIES: Final = 30  # of one batch, about one a second
+AGAIN: Final = 1.0  # seconds until a batch is tried again
+TRIES: Final = 30  # of one batch
 LAST: Final = 2.0  # seconds for the last batch of a node that stops
 TROUBLE: Final = (OrquestraxError, *CONNECTION_LOST, asyncpg.PostgresError, asyncpg.InterfaceError)
 
@@ -46,6 +48,8 @@ class LogShipper:
     ) -> None:
         self._writer, self._clock, self._on_written = writer, clock, on_written
         self._loop = asyncio.get_running_loop()
+        # Not that of whoever logs first: the shipper would be taken for its code, and hold on to it.
+        self._context = copy_context()
         self.capture = LogCapture(owner, self._call)
         self._wake, self._stopping = asyncio.Event(), asyncio.Event()
         self._batch: list[Captured] = []  # what is being written, until it is
@@ -82,7 +86,7 @@ class LogShipper:
 
     def _call(self) -> None:
         with suppress(RuntimeError):  # the loop has been closed: the node is gone
-            self._loop.call_soon_threadsafe(self._woken)
+            self._loop.call_soon_threadsafe(self._woken, context=self._context)
 
     def _woken(self) -> None:
         self._wake.set()
@@ -125,9 +129,9 @@ class LogShipper:
             if self._tries == 1:
                 log.warning("log records wait to be written: %s", error)
             elif self._tries == TRIES:
-                log.warning("%d log records are lost: %s", len(self._batch), error)
+                log.warning("log records are lost, %d of them: %s", len(self._batch), error)
                 self._batch, self._tries = [], 0
-            await self._pause(1.0)
+            await self._pause(AGAIN)
 
     async def _ship(self) -> bool:
         """Write one batch, the one that failed before any other; whether there is more."""
