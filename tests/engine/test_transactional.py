@@ -211,18 +211,31 @@ def slowly_in_a_thread(tx: psycopg.Connection = ox.transaction()) -> None:
     bodies["went on"] += 1
 
 
+@ox.step(transactional=True, timeout=0.2)
+async def does_not_listen(tx: asyncpg.Connection = ox.transaction()) -> None:
+    await tx.execute(INSERT.format("deaf"))
+    try:
+        await asyncio.sleep(3600)
+    except asyncio.CancelledError:
+        await asyncio.sleep(0.6)
+    bodies["went on"] += 1
+
+
 @ox.workflow
 async def is_late(which: str) -> str:
     try:
-        await {"async": slowly, "thread": slowly_in_a_thread}[which]()
+        await {"async": slowly, "thread": slowly_in_a_thread, "deaf": does_not_listen}[which]()
     except TimeoutError:
         return "late"
     return "in time"
 
 
-@pytest.mark.parametrize("which", ["async", "thread"])
+@pytest.mark.parametrize("which", ["async", "thread", "deaf"])
 async def test_I9_a_time_limit_rolls_back(rig: Bench, which: str) -> None:
     client = await rig.node(is_late)
+    incarnation = rig.nodes[-1].incarnation
+    assert incarnation is not None
+    incarnation.runner._cancel_grace = 0.1
     assert await (await client.start(is_late, which, id="l")).result(10) == "late"
     async with asyncio.timeout(5):  # nobody is left in a transaction, though the thread goes on
         while await rig.query(
@@ -231,6 +244,7 @@ async def test_I9_a_time_limit_rolls_back(rig: Bench, which: str) -> None:
         ):
             await asyncio.sleep(0.05)
     assert await booked(rig) == []
+    assert bodies["went on"] == (which == "deaf"), "a body that goes on has missed its commit"
     await check_instance(client, is_late, "l")
 
 
