@@ -18,6 +18,7 @@ from orquestrax.base.errors import DefinitionError, NotFound, OrquestraxError
 from orquestrax.define.checks import place
 
 _PACKAGE: Final = str(Path(__file__).parent.parent) + os.sep
+_INSTALLED: Final = tuple(f"{os.sep}{folder}{os.sep}" for folder in ("site-packages", "dist-packages"))
 _STDLIB: Final = sysconfig.get_path("stdlib") + os.sep
 
 
@@ -167,6 +168,6 @@ def _innermost(error: BaseException, name: str) -> str:
 
 def is_users(file: str) -> bool:
     """Whether a file is users' own: neither of Python, nor of an installed library, nor of this package."""
-    if file.startswith(("<", _PACKAGE)) or f"{os.sep}site-packages{os.sep}" in file:
+    if file.startswith(("<", _PACKAGE)) or any(folder in file for folder in _INSTALLED):
         return False
     return not file.startswith(_STDLIB)
