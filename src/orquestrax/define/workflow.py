@@ -107,7 +107,7 @@ class PlainWorkflow(Workflow[P, R]):
     def main(self, arguments: bytes | str) -> Callable[[], Coroutine[Any, Any, R]]:
         """What makes the coroutine that runs the function in a greenlet. PayloadError if these do not fit."""
         args, kwargs = self.signature.decode(arguments)
-        return functools.partial(to_greenlet, self.fn, *args, **kwargs)
+        return functools.partial(to_greenlet, self.fn, *args, **kwargs)  # pyright: ignore[reportReturnType] - no generics
 
 
 class WorkflowDecorator:
