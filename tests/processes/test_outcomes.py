@@ -10,6 +10,7 @@ import pytest
 
 from orquestrax.base import failures
 from orquestrax.base.errors import StepFailed
+from orquestrax.base.logs import origin
 from orquestrax.define.raised import rebuild
 from orquestrax.model.options import Retry
 from tests.processes import bodies
@@ -104,6 +105,20 @@ async def test_log_records_reach_the_nodes_handlers_with_their_names(rig, caplog
     assert abs(record.created - time.time()) < 60
     assert records["does not fit %s %s ('word',)"].order == 7
     assert "ValueError: invalid literal" in logging.Formatter().format(records["no number"])
+
+
+async def test_handlers_of_the_node_see_whose_record_it_is(rig):
+    sources = []
+    handler = logging.Handler()
+    handler.emit = lambda _record: sources.append(origin.get())
+    logging.getLogger("tests.bodies").addHandler(handler)
+    try:
+        job = rig.start(bodies.speaks, "word")
+        await rig.outcome(job)
+    finally:
+        logging.getLogger("tests.bodies").removeHandler(handler)
+    assert sources
+    assert all(source.job is job for source in sources)
 
 
 async def test_what_a_body_prints_comes_out_of_the_node(rig, capfd):
