@@ -7,6 +7,7 @@ import logging
 import sys
 import threading
 from collections.abc import Awaitable, Callable, Iterator
+from contextlib import aclosing
 from typing import Any
 
 import pytest
@@ -14,6 +15,7 @@ import pytest
 import orquestrax as ox
 from orquestrax.base import logs
 from orquestrax.client.client import Client
+from orquestrax.client.following import follow
 from orquestrax.client.handle import Run
 from orquestrax.core.store.logs import LogStore, LogView
 from orquestrax.node.logcapture import LogCapture
@@ -349,3 +351,37 @@ async def test_a_batch_that_could_not_be_written_is_written_later(
     monkeypatch.setattr(LogCapture, "take", cutting)
     run = await client.start(speaking, "during")
     assert told(await records(bench, run, 1)) == [("", 0, "during")]
+
+
+async def test_who_follows_sees_all_until_the_end_also_what_comes_late(bench: Bench) -> None:
+    await bench.query("alter table {schema}.logs alter column number restart with 100")
+    client = await bench.node(fulfil)
+    run = await client.start(fulfil)
+    seen: list[str] = []
+    async with asyncio.timeout(20), aclosing(follow(client, run.key)) as coming:
+        async for entry in coming:
+            seen.append(entry.message)
+            if entry.message == "packing tea":  # another node's transaction was slower
+                await bench.query(
+                    "insert into {schema}.logs"
+                    " (instance, number, at, total, level, attempt, node, logger, step, message)"
+                    " overriding system value values ($1, 50, now(), 0, 20, 1, 'other', 'shop', 'far', 'late')",
+                    run.key,
+                )
+                client.hints.view(run.key)
+            if entry.message == "late":
+                await run.signal("go")
+    assert seen == ["begun", "charging 7", "packing tea", "late", "going"]
+
+
+async def test_who_follows_one_step_hears_of_no_other(bench: Bench) -> None:
+    client = await bench.node(fulfil)
+    run = await client.start(fulfil)
+    await run.signal("go")
+    await run.result()
+    async with asyncio.timeout(20):
+        charged = [entry.message async for entry in follow(client, run.key, step="charge")]
+        own = [entry.message async for entry in follow(client, run.key, step="-", level="info")]
+    assert (charged, own) == (["charging 7"], ["begun", "going"])
+    with pytest.raises(ox.InvalidInput, match="there is no level 'loud'"):
+        await anext(follow(client, run.key, level="loud"))
