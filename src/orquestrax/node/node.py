@@ -7,7 +7,7 @@ import logging
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from types import ModuleType
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 from uuid import UUID
 
 from orquestrax.base.release import RELEASE
@@ -26,7 +26,6 @@ from orquestrax.model.rows import NewInstance, Verdict
 from orquestrax.node import linting
 from orquestrax.node.incarnation import Incarnation
 from orquestrax.node.options import EngineOptions
-from orquestrax.node.rechecking.rechecker import Rechecker
 from orquestrax.node.registration import describe
 from orquestrax.node.scrutiny import guard_wanted, recheck_wanted
 from orquestrax.node.watchdog import Watchdog
@@ -34,6 +33,9 @@ from orquestrax.replay import guard
 from orquestrax.replay.loop import Loop
 from orquestrax.settings import Settings, load_settings
 from orquestrax.worker.slots import DEFAULT_SLOTS
+
+if TYPE_CHECKING:
+    from orquestrax.node.rechecking.rechecker import Rechecker
 
 log = logging.getLogger(__name__)
 RETRY: Final = 0.5  # seconds between attempts to come back
@@ -166,6 +168,8 @@ class Node:
 
     def _begin_rechecks(self) -> None:
         if recheck_wanted() and self.workflows:
+            from orquestrax.node.rechecking.rechecker import Rechecker  # noqa: PLC0415 - not in production
+
             self._rechecker = Rechecker(self.store, self.workflows)
             self._rechecker.start()
             self._opened.callback(self._rechecker.abandon)

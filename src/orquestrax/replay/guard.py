@@ -3,9 +3,9 @@
 An audit hook hears of it before it happens. Hooks cannot be removed, so there is one for the process, installed
 where somebody asked for it, and silent unless workflow code runs on its thread: the running loop says so.
 
-Not everything that happens while workflow code runs is the code's doing. Whatever imports, logging, warnings,
-tracebacks and debuggers do is let through. Files opened for reading are refused only where the user's own code
-opens them: libraries read time zones and tables, and that is theirs to know. What cannot be seen here (clocks,
+Not everything that happens while workflow code runs is the code's doing. Whatever imports, logging and debuggers do
+is let through. Files opened for reading are refused only where the user's own code opens them: tracebacks read
+sources, libraries time zones and tables, and that is theirs to know. What cannot be seen here (clocks,
 randomness, reading from a socket that is there) is for the linter and the replay after the end.
 """
 
@@ -61,8 +61,8 @@ _WRITING: Final = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEN
 # Modules whose doings are not the workflow's, where they belong to Python or are installed.
 _LET: Final = frozenset(
     """
-    importlib _frozen_importlib _frozen_importlib_external zipimport pkgutil logging warnings traceback linecache
-    inspect pdb bdb cmd code codeop faulthandler unittest coverage pydevd _pydevd_bundle debugpy IPython
+    importlib _frozen_importlib _frozen_importlib_external zipimport pkgutil logging
+    pdb bdb cmd code codeop faulthandler unittest coverage pydevd _pydevd_bundle debugpy IPython
     structlog loguru rich sentry_sdk opentelemetry
     """.split()  # noqa: SIM905 - a list of names
 )
@@ -116,8 +116,8 @@ def _refuse(event: str, args: tuple[Any, ...], culprit: FrameType | None, loop: 
         shown = f"open({args[0]!r})" if args[1] in (None, "r") else f"open({args[0]!r}, {args[1]!r})"
     at = "" if culprit is None else f" ({culprit.f_code.co_filename}:{culprit.f_lineno})"
     sentence = f"{shown} does not work in a workflow: {_INSTEAD[event]}{at}"
-    if not loop.silent:  # the code may swallow the error, and in production there is no hook to raise it
-        log.warning("instance %s: %s", loop.name, sentence)
+    # The code may swallow the error, and in production there is no hook to raise it. Silent in replays, as all logs.
+    log.warning("instance %s: %s", loop.name, sentence)
     raise ForbiddenInWorkflow(sentence)
 
 

@@ -121,10 +121,12 @@ class Reading:
             "from pathlib import Path\n"
             "def read(p): return Path(p).read_text()\n"
             "def write(p): return open(p, 'w')\n"
+            "import os\n"
+            "def write_by_flags(p): return os.open(p, os.O_WRONLY | os.O_TRUNC)\n"
         )
         names: dict[str, Any] = {"__name__": "somelib"}
         exec(compile(package.read_text(), str(package), "exec"), names)
-        self.read, self.write = names["read"], names["write"]
+        self.read, self.write, self.write_by_flags = names["read"], names["write"], names["write_by_flags"]
 
 
 def test_libraries_read_what_they_need_and_write_nothing(tmp_path: Path) -> None:
@@ -132,6 +134,7 @@ def test_libraries_read_what_they_need_and_write_nothing(tmp_path: Path) -> None
     (tmp_path / "table").write_text("rows")
     assert outcome(lambda: library.read(tmp_path / "table")) == ""
     assert "open(" in outcome(lambda: library.write(tmp_path / "table"))
+    assert "open(" in outcome(lambda: library.write_by_flags(tmp_path / "table"))
     assert (tmp_path / "table").read_text() == "rows"
 
 
@@ -150,6 +153,21 @@ def test_imports_stay_possible_and_may_do_what_they_like(
     assert outcome(lambda: importlib.import_module("guarded_import")) == ""
     assert (tmp_path / "guarded_import.py.made").exists()
     del sys.modules["guarded_import"]
+
+
+def test_a_node_that_is_run_by_an_import_or_a_logger_is_a_node(tmp_path: Path) -> None:
+    """What is around the engine says nothing of what the workflow does within."""
+    handler = logging.Handler()
+    said: list[str] = []
+    handler.emit = lambda _record: said.append(outcome(lambda: writes(tmp_path / "x")))  # type: ignore[method-assign]
+    log = logging.getLogger("around")
+    log.addHandler(handler)
+    try:
+        log.error("now")
+    finally:
+        log.removeHandler(handler)
+    assert "open(" in said[0]
+    assert not (tmp_path / "x").exists()
 
 
 def test_logging_warnings_and_tracebacks_stay_possible(tmp_path: Path) -> None:
