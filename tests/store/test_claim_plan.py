@@ -71,6 +71,21 @@ async def test_a_backlog_that_nobody_serves_is_never_looked_at(rig: Rig):
     assert len(mine) == 5
 
 
+async def test_what_is_out_of_time_is_found_by_its_own_index(rig: Rig):
+    fence = await rig.node()
+    await backlog(rig, BACKLOG, definition="d", wake_at="null", started=True)
+    await rig.rows(
+        "update {schema}.instances set deadline = {schema}.now() - interval '1 s' "
+        "where key in (select key from {schema}.instances limit 3)"
+    )
+    await rig.rows("analyze {schema}.instances")
+    claim = statement(rig.address.schema, "claim_overdue")
+    scans, pages = await explain(rig, claim, fence.number, 200)
+    assert pages < FEW, scans
+    assert any("instances_deadline" in scan for scan in scans), scans
+    assert "Seq Scan instances" not in scans
+
+
 async def test_orders_are_found_by_the_inbox_and_not_among_a_crowd_of_parked_instances(rig: Rig):
     fence = await rig.node()
     await backlog(rig, BACKLOG, definition="d", wake_at="null", started=True)

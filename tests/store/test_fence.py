@@ -151,8 +151,9 @@ async def test_I14_a_node_that_has_beaten_meanwhile_is_not_declared_dead(rig: Ri
 async def test_I4_each_writing_statement_bears_the_check():
     """Also those that a test cannot reach with a dead node."""
     guarded = ("claim_due", "claim_orders", "insert_events", "insert_owned", "update_instances")
-    for name in (*guarded, "delete_leftovers", "delete_messages"):
+    for name in (*guarded, "claim_overdue", "set_deadlines", "delete_leftovers", "delete_messages"):
         assert "where fence = $1 and status = 'alive'" in statement("s", name), name
+    assert "where fence = $1::integer and status = 'alive'" in statement("s", "step_result")
 
 
 async def test_the_holders_of_other_nodes_schemas_and_databases_are_left_alone(rig: Rig):
