@@ -1,8 +1,8 @@
 """The test workflow of the dashboard's button, and an example to read: about eight seconds of ordinary work.
 
 validate the shipment -> pack it, book a courier and insure it side by side -> wait two seconds -> report. The
-courier fails once, on purpose, so that a retry is to be seen. Kill the process in the middle and start it
-again: what is done stays done.
+courier fails once, on purpose, so that a retry is to be seen; what happens is logged, and packing says how far
+it is. Kill the process in the middle and start it again: what is done stays done.
 
 Every node of `dev` and `start` serves it beside its own definitions, so its steps have a prefix.
 """
@@ -10,13 +10,16 @@ Every node of `dev` and `start` serves it beside its own definitions, so its ste
 from __future__ import annotations
 
 import asyncio
+import logging
 from dataclasses import dataclass
 
 from orquestrax.define.step import step
 from orquestrax.define.workflow import workflow
 from orquestrax.model.options import Retry
 from orquestrax.worker.info import step_info
+from orquestrax.worker.progress import progress
 
+log = logging.getLogger("test_workflow")
 PATIENT = Retry(attempts=5, initial=0.8, jitter=0.0)
 
 
@@ -35,6 +38,7 @@ class CourierBusyError(Exception):
 @step(name="test.validate")
 async def validate(shipment: Shipment) -> Shipment:
     """Refuse what nobody can carry."""
+    log.info("validating %d pieces, %g kg together", shipment.pieces, shipment.weight)
     await asyncio.sleep(1.2)
     if shipment.pieces < 1 or shipment.weight <= 0:
         raise ValueError(f"{shipment.pieces} pieces of {shipment.weight} kg together: nothing to send")
@@ -44,7 +48,9 @@ async def validate(shipment: Shipment) -> Shipment:
 @step(name="test.pack", retry=PATIENT)
 async def pack(shipment: Shipment) -> str:
     """One box per five kilograms."""
-    await asyncio.sleep(1.6)
+    for done in range(4):
+        progress(done, 4, "boxes")
+        await asyncio.sleep(0.4)
     return f"{1 + int(shipment.weight // 5)} box(es) for {shipment.pieces} piece(s)"
 
 
@@ -53,6 +59,7 @@ async def book_courier(shipment: Shipment) -> str:
     """Fails at its first attempt: the retry policy deals with that, not the workflow."""
     await asyncio.sleep(1.1)
     if step_info().attempt == 1:
+        log.warning("the courier does not answer")
         raise CourierBusyError("all lines are busy, try again")
     return f"courier booked for {shipment.weight:g} kg"
 
@@ -78,5 +85,6 @@ async def test_workflow(shipment: Shipment = Shipment()) -> str:  # noqa: PT028 
     packed, courier, insurance = await asyncio.gather(
         pack(shipment), book_courier(shipment), insure(shipment)
     )
+    log.info("ready: %s, %s, %s", packed, courier, insurance)
     await asyncio.sleep(2)
     return await report(packed, courier, insurance)
