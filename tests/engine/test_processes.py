@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import UTC
 from typing import Any
 
 import psutil
@@ -35,6 +36,8 @@ async def test_progress_is_there_while_the_step_runs_and_gone_afterwards(bench: 
         view = await until_told(progress, run, 5)
         assert (view.done, view.total, view.note, view.details) == (5, 10, "row 4", "5")
         assert view.node == bench.nodes[0].incarnation.name
+        (step,) = await run.progress()
+        assert (step.command, step.done, step.details, step.told_at.tzinfo) == (1, 5, 5, UTC)
         assert any(str(run.key) in payload for payload in views), "open pages are told"
         (tmp_path / "go").touch()
         assert await run.result() == [0, 1]

@@ -22,6 +22,7 @@ from orquestrax.client.connect import connect
 from orquestrax.client.handle import Run
 from orquestrax.client.logs import LogEntry
 from orquestrax.client.loopthread import LoopThread
+from orquestrax.client.progress import StepProgress
 from orquestrax.client.views import HistoryEvent, RunStatus
 
 Ts = TypeVarTuple("Ts")
@@ -110,6 +111,10 @@ class BlockingRun(Generic[R]):
     ) -> list[LogEntry]:
         """What its workflow and steps have logged, oldest first; see `Run.logs`."""
         return self._loop.wait(self._run.logs(after=after, level=level, step=step, limit=limit))
+
+    def progress(self) -> list[StepProgress]:
+        """How far its running steps are; see `Run.progress`."""
+        return self._loop.wait(self._run.progress())
 
     def signal(self, name: str, value: Any = None, *, message_id: str | None = None) -> None:
         """Send a signal; `message_id` makes sending it again harmless. See `Run.signal`."""

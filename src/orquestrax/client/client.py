@@ -17,10 +17,12 @@ from orquestrax.base.ids import check_id, uuid7
 from orquestrax.client.endings import Endings
 from orquestrax.client.handle import Run, decoder_of, not_found
 from orquestrax.client.logs import LogEntry, entries
+from orquestrax.client.progress import StepProgress
 from orquestrax.client.views import Ending, HistoryEvent, RunStatus
 from orquestrax.core.store.clientverbs import ClientStore, InstanceView, Order
 from orquestrax.core.store.hints import Hints
 from orquestrax.core.store.logs import LogStore
+from orquestrax.core.store.progress import ProgressStore
 from orquestrax.define.workflow import Workflow
 from orquestrax.model.rows import NewInstance, Verdict
 
@@ -161,6 +163,12 @@ class Client:
         view = await self.view(id)
         store = LogStore(self.store.database)
         return await entries(store, view.key, after=after, level=level, step=step, limit=limit)
+
+    async def progress(self, id: str) -> list[StepProgress]:
+        """How far the running steps of an instance are, see `Run.progress`. Raises NotFound."""
+        key = (await self.view(id)).key
+        found = await ProgressStore(self.store.database).of([key])
+        return [StepProgress.of(view) for view in found.get(key, ())]
 
     async def list(
         self,

@@ -20,6 +20,7 @@ from orquestrax.base.errors import (
 )
 from orquestrax.base.ids import check_text
 from orquestrax.client.logs import LogEntry
+from orquestrax.client.progress import StepProgress
 from orquestrax.client.views import Ending, HistoryEvent, RunStatus
 from orquestrax.core.store.clientverbs import InstanceView, Order
 
@@ -42,6 +43,9 @@ class Sender(Protocol):
         self, id: str, *, after: int = 0, level: str = "DEBUG", step: str | None = None, limit: int = 1_000
     ) -> list[LogEntry]:
         """What an instance has logged. Raises NotFound, InvalidInput."""
+
+    async def progress(self, id: str) -> list[StepProgress]:
+        """How far its running steps are. Raises NotFound."""
 
     async def send(self, order: Order) -> None:
         """Send a message and hint its receiver."""
@@ -90,6 +94,10 @@ class Run(Generic[R]):
         Raises InvalidInput if there is no such level.
         """
         return await self._client.logs(self.id, after=after, level=level, step=step, limit=limit)
+
+    async def progress(self) -> list[StepProgress]:
+        """How far its running steps are, in their order: of those that say so by `ox.progress` or `ox.heartbeat`."""
+        return await self._client.progress(self.id)
 
     async def signal(self, name: str, value: Any = None, *, message_id: str | None = None) -> None:
         """Send a signal; `message_id` makes sending it again harmless.

@@ -11,6 +11,7 @@ from fastapi import APIRouter, Query, Request, Response
 from orquestrax.base.ids import MAX_ID
 from orquestrax.client.client import Client
 from orquestrax.client.logs import LogEntry
+from orquestrax.client.progress import StepProgress
 from orquestrax.client.views import RunStatus
 from orquestrax.model.states import Status
 from orquestrax.web.api.addresses import InstanceId, InstanceRoute
@@ -101,6 +102,12 @@ async def list_logs(
     """What the workflow and its steps have logged, oldest first: at INFO and above, 1 MB at most, best effort."""
     found = await context_of(request).client.logs(id, after=after, level=level, step=step, limit=limit)
     return answer(found)
+
+
+@router.get("/instances/{id:path}/progress", response_model=list[StepProgress], responses=documented(404))
+async def list_progress(request: Request, id: InstanceId) -> Response:
+    """How far the running steps are that say so, at most half a second old."""
+    return answer(await context_of(request).client.progress(id))
 
 
 @router.post("/instances/{id:path}/signal", status_code=202, responses=documented(404, 409, *BODIES))
