@@ -3,6 +3,7 @@ knows the database, and nothing the instance.
 
     runner      takes a slot, starts the body, reports its outcome exactly once
     attempt     one body under way
+    jobs        the attempts under way, seen as jobs
     bodies      what runs in the attempt's task: decode, bind resources, call, encode
     threads     daemon threads for plain functions
     slots       how many bodies at once

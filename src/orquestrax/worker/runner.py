@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
-from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping
+from collections.abc import Callable, Coroutine, Iterable, Mapping
 from contextvars import Context, copy_context
 from functools import partial
 from typing import Any, Final
@@ -22,6 +22,7 @@ from orquestrax.model.options import Executor
 from orquestrax.worker.attempt import Attempt
 from orquestrax.worker.bodies import run_coroutine, run_in_thread
 from orquestrax.worker.foreign import ForeignError
+from orquestrax.worker.jobs import Jobs
 from orquestrax.worker.limits import Limit, start_limit
 from orquestrax.worker.longwatch import LongWatch
 from orquestrax.worker.processes.body import run_in_process
@@ -88,7 +89,7 @@ class StepRunner:
         self._silence: Final = SilenceWatch(self._cut, self._context)
         self.reports: Final = Reports(write_progress, delete_progress)
         self._attempts: dict[BodyKey, Attempt] = {}
-        self.running: Final[Mapping[BodyKey, Job]] = _Jobs(self._attempts)
+        self.running: Final[Mapping[BodyKey, Job]] = Jobs(self._attempts)
         self.abandoned: Final[dict[Attempt, Job]] = {}
         self._stopping = False
         name_records()
@@ -289,25 +290,6 @@ class StepRunner:
         """Nothing is told of this end, but whoever keeps jobs waiting wants to know of the slot."""
         self._release(attempt)
         self._on_free(attempt.job.step.options.executor)
-
-
-class _Jobs(Mapping[BodyKey, Job]):
-    """The running attempts, seen as jobs."""
-
-    def __init__(self, attempts: Mapping[BodyKey, Attempt]) -> None:
-        self._attempts = attempts
-
-    def __getitem__(self, key: BodyKey) -> Job:
-        return self._attempts[key].job
-
-    def __contains__(self, key: object) -> bool:
-        return key in self._attempts
-
-    def __iter__(self) -> Iterator[BodyKey]:
-        return iter(self._attempts)
-
-    def __len__(self) -> int:
-        return len(self._attempts)
 
 
 async def _wait(attempts: Iterable[Attempt], at_most: float) -> None:
