@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from datetime import UTC
 from typing import Any
 
 import psutil
 import pytest
 
-from orquestrax.base.errors import WorkflowFailed
+from orquestrax.base.errors import SettingsError, WorkflowFailed
 from orquestrax.client.handle import Run
 from orquestrax.core.store.database import Database
 from orquestrax.core.store.progress import ProgressStore
+from orquestrax.node import Node
+from orquestrax.settings import load_settings
+from orquestrax.worker.slots import DEFAULT_SLOTS
 from tests.engine import processing
 from tests.engine.conftest import Bench
 
@@ -75,6 +79,28 @@ async def test_progress_is_not_for_workflows(bench: Bench):
     run = await client.start(processing.telling)
     with pytest.raises(WorkflowFailed, match="is for the body of a step"):
         await run.result()
+
+
+async def test_the_setting_says_how_many_processes(bench: Bench, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("ORQUESTRAX_PROCESSES", "1")
+    settings = load_settings({"database": bench.dsn, "namespace": bench.namespace, "home": str(bench.home)})
+    node = Node(settings, {"telling": processing.telling}, migrates=False)
+    bench.nodes.append(node)
+    await node.start()
+    assert node.incarnation.runner.free("process") == 1
+    rows = await bench.query("select slots->>'process' as n from {schema}.nodes")
+    assert [row["n"] for row in rows] == ["1"]
+
+
+def test_without_the_setting_there_is_one_per_core():
+    assert DEFAULT_SLOTS["process"] == len(os.sched_getaffinity(0))
+    assert load_settings({}, environ={}).processes is None
+
+
+@pytest.mark.parametrize("wrong", ["0", "many", "1001"])
+def test_a_wrong_number_is_refused(wrong: str):
+    with pytest.raises(SettingsError, match="processes from ORQUESTRAX_PROCESSES is"):
+        load_settings({}, environ={"ORQUESTRAX_PROCESSES": wrong})
 
 
 class store:
