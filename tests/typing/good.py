@@ -57,6 +57,13 @@ def pack(order: Order) -> str:
     return order.id
 
 
+@step(executor="process", memory="512MB", heartbeat_timeout=timedelta(seconds=30))
+def count(path: str) -> int:
+    ox.progress(1, 10, "half")
+    ox.heartbeat({"row": 1})
+    return 0
+
+
 @step(executor="thread", timeout=timedelta(minutes=10), total_timeout=3600, queue_timeout=60, name="render")
 def render_invoice(order: Order, copies: int = 1) -> bytes:
     return order.id.encode() * copies
