@@ -5,6 +5,7 @@
 
     node         the node itself, and `ox.node`
     incarnation  everything that belongs to one fence
+    logshipper   what its workflows and steps log, on its way to the database; with logcapture and logowners
     program      `ox.run`: a node for as long as one instance takes
     signals      how a process ends
     watchdog     an event loop that no longer turns; with holding, who holds it
