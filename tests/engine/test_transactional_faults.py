@@ -158,7 +158,7 @@ async def _open(rig: Bench) -> tuple[asyncpg.Connection, Conclusion]:
     node = rig.nodes[-1]
     assert node.incarnation is not None
     view = await node.client.view("z")
-    conclusion = Conclusion(node.incarnation.fence, rig.namespace, view.key, 1, 2, "holds")
+    conclusion = Conclusion(node.incarnation.fence, rig.namespace, view.key, 1, "holds")
     connection = await asyncpg.connect(rig.dsn)
     await connection.transaction().start()
     text, arguments = conclusion.guard()

@@ -32,14 +32,12 @@ Steps = Generator[Asked, Rows, None]
 
 
 class Conclusion:
-    """The statements of one attempt of a step."""
+    """The statements of one attempt of a step. Its message is keyed by the command: there is one result at most."""
 
-    def __init__(
-        self, fence: Fence, schema: str, instance: UUID, command: int, attempt: int, step: str
-    ) -> None:
+    def __init__(self, fence: Fence, schema: str, instance: UUID, command: int, step: str) -> None:
         self._fence, self._schema = fence, schema
         self.instance, self.command, self._step = instance, command, step
-        self.message = f"step {instance}:{command}:{attempt}"
+        self.message = f"step {instance}:{command}"
 
     def guard(self) -> Asked:
         """What to run first of all."""
