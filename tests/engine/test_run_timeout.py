@@ -45,7 +45,7 @@ async def works() -> None:
 
 @MODES
 @pytest.mark.parametrize("workflow", [sleeps, works], ids=["timer", "step"])
-async def test_I20_a_run_ends_within_a_second_of_its_time_limit(
+async def test_I20_a_run_ends_within_five_seconds_of_its_time_limit(
     bench: Bench, options: EngineOptions, workflow: ox.Workflow
 ) -> None:
     client = await bench.node(workflow, options=options)
@@ -54,7 +54,7 @@ async def test_I20_a_run_ends_within_a_second_of_its_time_limit(
     run = await client.start(workflow, id="t")
     with pytest.raises(ox.WorkflowTimedOut, match=r"t: the workflow ran longer than 1.2 s in all") as raised:
         await run.result(10)
-    assert 1.1 <= time.monotonic() - begun <= 2.5
+    assert 1.1 <= time.monotonic() - begun <= 1.2 + 5
     assert isinstance(raised.value, TimeoutError)
     view = await client.view("t")
     assert (view.status, view.deadline) == ("failed", view.created_at + 1_200_000)
