@@ -24,12 +24,13 @@ SETTLED: Final = 11.0  # seconds until idle backends have reported all that they
 
 @dataclass(frozen=True, kw_only=True)
 class Measurement:
-    """One workload: seconds, times of single workflows (W4), processor seconds."""
+    """One workload: seconds, times of single workflows (W4), processor seconds: its own, and other programs'."""
 
     seconds: float
     times: list[float]
     engine_cpu: float
     postgres_cpu: float
+    others_cpu: float
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -83,11 +84,11 @@ class Child:
 
     def measure(self, workload: str, total: int, in_flight: int) -> Measurement:
         """Have it run one workload, and wait for its answer. Raises RuntimeError if it ends instead."""
-        engine, postgres = self._cpu(), self._postgres_cpu()
+        engine, postgres, all_ = self._cpu(), self._postgres_cpu(), _busy()
         answer = self._ask(workload, total, in_flight)
-        return Measurement(
-            **answer, engine_cpu=self._cpu() - engine, postgres_cpu=self._postgres_cpu() - postgres
-        )
+        engine, postgres, all_ = self._cpu() - engine, self._postgres_cpu() - postgres, _busy() - all_
+        others = max(0.0, all_ - engine - postgres)
+        return Measurement(**answer, engine_cpu=engine, postgres_cpu=postgres, others_cpu=others)
 
     def costs(self, asked: list[tuple[str, int, int]]) -> list[Cost]:
         """The same, for what PostgreSQL counts; slow, because it counts late."""
@@ -126,6 +127,13 @@ class Child:
         times = self._postmaster.cpu_times()
         ended = times.children_user + times.children_system
         return ended + sum(_spent(each) for each in [self._postmaster, *self._postmaster.children()])
+
+
+def _busy() -> float:
+    """Processor seconds of the whole machine."""
+    times = psutil.cpu_times()
+    busy: float = times.user + times.nice + times.system
+    return busy
 
 
 def _spent(process: psutil.Process) -> float:

@@ -46,6 +46,8 @@ ROWS: Final = (
     ("W3 1,000 parallel steps, s", "W3", "seconds"),
     ("W4 no step, idle, p50 ms", "W4", "p50_ms"),
     ("W4 no step, idle, p99 ms", "W4", "p99_ms"),
+    ("W1 cores that others took", "W1", "others_cores"),
+    ("W2 cores that others took", "W2", "others_cores"),
     ("W1 commits per workflow", "W1", "commits"),
     ("W1 rows per workflow", "W1", "rows"),
     ("W1 WAL bytes per workflow", "W1", "wal"),

@@ -128,6 +128,7 @@ def _figures(measured: Measurement, workflows: int, steps: int) -> dict[str, flo
         "per_second": units / measured.seconds,
         "engine_cpu_ms": measured.engine_cpu / units * 1e3,
         "postgres_cpu_ms": measured.postgres_cpu / units * 1e3,
+        "others_cores": measured.others_cpu / measured.seconds,
     }
     if measured.times:
         times = sorted(measured.times)
