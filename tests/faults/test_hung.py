@@ -84,7 +84,7 @@ def node(folder: Path, dsn: str) -> subprocess.Popen[str]:
     [
         # The turn that does not end takes the result that began it along: a takeover, so the body may run again.
         (ENDLESS, "workflow code of instance h", "while True: pass", 2),
-        (BLOCKING, "step second of instance h", "time.sleep(600)", 1),
+        pytest.param(BLOCKING, "step second of instance h", "time.sleep(600)", 1, marks=pytest.mark.verify),
     ],
 )
 async def test_I8_I23_a_hung_process_ends_and_the_next_one_goes_on(
