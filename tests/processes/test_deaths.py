@@ -30,6 +30,19 @@ async def test_a_crash_is_a_failed_attempt_with_its_signal(rig, name):
     assert rig.runner.free("process") == 2
 
 
+@pytest.fixture
+def ignored():
+    """As in the background of a shell."""
+    before = signal.signal(signal.SIGQUIT, signal.SIG_IGN)
+    yield
+    signal.signal(signal.SIGQUIT, before)
+
+
+@pytest.mark.usefixtures("ignored")
+async def test_what_the_node_ignores_does_not_make_its_processes_immune(rig):
+    assert "was killed by SIGQUIT" in (await rig.run(bodies.end, "SIGQUIT")).message
+
+
 @pytest.mark.parametrize("status", [0, 3])
 async def test_a_process_that_exits_by_itself(rig, status):
     failure = await rig.run(bodies.end, str(status))

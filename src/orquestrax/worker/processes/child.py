@@ -59,7 +59,8 @@ def _settle(begin: Begin, wire: Wire) -> None:
     _die_with(begin.parent)
     signal.signal(
         signal.SIGINT, lambda *_: None
-    )  # Ctrl-C is for the node; a handler is not inherited, SIG_IGN is
+    )  # Ctrl-C is the node's; a handler is not inherited, SIG_IGN is
+    signal.signal(signal.SIGQUIT, signal.SIG_DFL)  # a shell starts what is in its background without it
     sys.path[:], sys.argv[:] = begin.path, begin.argv
     for stream in (sys.stdout, sys.stderr):
         stream.reconfigure(line_buffering=True)  # type: ignore[union-attr]
