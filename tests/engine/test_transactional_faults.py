@@ -195,7 +195,7 @@ async def test_I23_a_declaration_ends_what_steps_have_open(rig: Bench) -> None:
     fence = incarnation.fence
     frozen = await asyncpg.connect(rig.dsn, server_settings={"application_name": fence.steps_name})
     await frozen.execute("begin")
-    await frozen.execute("lock table bookings in share mode")
+    await frozen.execute("lock table bookings in row exclusive mode")  # as who has written to it
     assert await declare_dead(rig.address, fence.space, fence.number, None)
     with pytest.raises(CONNECTION_LOST):
         await frozen.fetch("select 1")

@@ -167,6 +167,7 @@ async def test_the_boundaries_of_a_commit_are_marked(rig: Rig, told: Told):
     writer = BatchWriter(await rig.connect(), fence, rig.address.schema)
     store, reached = await rig.store(fence), list[str]()
     write = told.write(await rig.owned(fence), 1)
+    await rig.pending()
     with faultpoint.armed(reached.append):
         await writer.write([write])
         await store.claim_due({"d": ""}, 1, 1)

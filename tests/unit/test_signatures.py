@@ -106,9 +106,7 @@ def test_binding_is_pythons_own(fn: Callable[..., Any], data: st.DataObject) -> 
             signature._binding.values(*call)
         return
     if set(signature.resources) & set(bound.arguments):
-        with pytest.raises(
-            PayloadError, match=r"^here: 'pool' is a resource, which the node makes; leave it out$"
-        ):
+        with pytest.raises(PayloadError, match=r"^here: 'pool' is filled in by the node; leave it out$"):
             signature._binding.values(*call)
         return
     bound.apply_defaults()
