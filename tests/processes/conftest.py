@@ -32,6 +32,9 @@ class Rig:
         self.written: list[Any] = []
         self.deleted: list[BodyKey] = []
         self._numbers = itertools.count(1)
+        self._others = (
+            _alive()
+        )  # of a test that dropped its node, as a crash would, and ended before they did
         self.runner = StepRunner(
             node="node-1",
             now=lambda: time.time_ns() // 1000,
@@ -51,8 +54,7 @@ class Rig:
     @property
     def children(self) -> list[psutil.Process]:
         """The children that are alive, the guard left out."""
-        mine = psutil.Process().children()
-        return [child for child in mine if "orquestrax.worker.processes.child" in _command(child)]
+        return [child for child in _alive() if child not in self._others]
 
     def job(
         self, step: Any, *arguments: Any, attempt: int = 1, key: BodyKey | None = None, **options: Any
@@ -121,6 +123,11 @@ def _alive(pid: int) -> bool:
         return process.status() != psutil.STATUS_ZOMBIE or process.ppid() == psutil.Process().pid
     except psutil.NoSuchProcess:
         return False
+
+
+def _alive() -> list[psutil.Process]:
+    children = psutil.Process().children()
+    return [child for child in children if "orquestrax.worker.processes.child" in _command(child)]
 
 
 def _command(process: psutil.Process) -> list[str]:

@@ -48,7 +48,7 @@ def _read(file: str, names: dict[str, Any]) -> Source:
     lines = linecache.getlines(file, names)
     try:
         tree = ast.parse("".join(lines))
-    except (SyntaxError, ValueError):
+    except (SyntaxError, ValueError, SystemError):  # the last: Python 3.11 counts its depth wrongly at times
         return Source()
     functions = {
         (node.name, first_line(node)): node
