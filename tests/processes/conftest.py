@@ -54,7 +54,7 @@ class Rig:
     @property
     def children(self) -> list[psutil.Process]:
         """The children that are alive, the guard left out."""
-        return [child for child in _alive() if child not in self._others]
+        return [child for child in _children() if child not in self._others]
 
     def job(
         self, step: Any, *arguments: Any, attempt: int = 1, key: BodyKey | None = None, **options: Any
@@ -125,7 +125,7 @@ def _alive(pid: int) -> bool:
         return False
 
 
-def _alive() -> list[psutil.Process]:
+def _children() -> list[psutil.Process]:
     children = psutil.Process().children()
     return [child for child in children if "orquestrax.worker.processes.child" in _command(child)]
 
