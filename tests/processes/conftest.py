@@ -33,7 +33,7 @@ class Rig:
         self.deleted: list[BodyKey] = []
         self._numbers = itertools.count(1)
         self._others = (
-            _alive()
+        self._others = _children()  # of a test that dropped its node, as a crash would, and ended before they did
         )  # of a test that dropped its node, as a crash would, and ended before they did
         self.runner = StepRunner(
             node="node-1",
