@@ -32,9 +32,8 @@ class Rig:
         self.written: list[Any] = []
         self.deleted: list[BodyKey] = []
         self._numbers = itertools.count(1)
-        self._others = (
-        self._others = _children()  # of a test that dropped its node, as a crash would, and ended before they did
-        )  # of a test that dropped its node, as a crash would, and ended before they did
+        # Those of a test that dropped its node, as a crash would, and ended before they did.
+        self._others = _children()
         self.runner = StepRunner(
             node="node-1",
             now=lambda: time.time_ns() // 1000,
