@@ -32,7 +32,7 @@ class Rig:
         self.written: list[Any] = []
         self.deleted: list[BodyKey] = []
         self._numbers = itertools.count(1)
-        # Those of a test that dropped its node, as a crash would, and ended before they did.
+        # Children of other tests in this process are not this rig's.
         self._others = _children()
         self.runner = StepRunner(
             node="node-1",

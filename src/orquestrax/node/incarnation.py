@@ -48,8 +48,10 @@ log = logging.getLogger(__name__)
 class Incarnation:
     """Made by `Incarnation.begin`. `fenced` is set when it was declared dead."""
 
-    def __init__(self, fence: Fence, name: str, database: Database, hints: Hints, machine: Machine) -> None:
-        self._askers = Askers()
+    def __init__(
+        self, fence: Fence, name: str, database: Database, hints: Hints, machine: Machine, askers: Askers
+    ) -> None:
+        self._askers = askers
         self.fence, self.name, self.machine = fence, name, machine
         self.fenced = asyncio.Event()
         self._database, self._hints = database, hints
@@ -85,8 +87,8 @@ class Incarnation:
         )
         machine.hold(fence_number)
         space = await database.lock_space()
-        self = cls(Fence(space, fence_number), f"{machine.host}-{fence_number}", database, hints, machine)
-        self._askers = Askers(on_ended)
+        name = f"{machine.host}-{fence_number}"
+        self = cls(Fence(space, fence_number), name, database, hints, machine, Askers(on_ended))
         self._build(workflows, slots, options, may_beat)
         self.clock.observe(now)
         await self._bury_siblings(space)
@@ -100,25 +102,11 @@ class Incarnation:
         options: EngineOptions,
         may_beat: Callable[[], bool],
     ) -> None:
-        database, clock = self._database, DatabaseClock()
-        self.clock = clock
+        database = self._database
+        self.clock = clock = DatabaseClock()
         self.store = NodeStore(database, self.fence)
         self.journal = Journal(database.address, self.fence, lanes=options.lanes, on_fenced=self.fenced.set)
-        self.progress = ProgressStore(database)
-        self.resources = Resources()
-        self.transactions = Transactions(database.address, self.fence, self.name, clock.now)
-        self.runner = StepRunner(
-            node=self.name,
-            now=clock.now,
-            resources=self.resources,
-            on_end=lambda job, outcome: self.orchestrator.dispatcher.ended(job, outcome),
-            on_long=lambda job, started_at: self.orchestrator.long_step(job, started_at),
-            on_free=lambda executor: self.orchestrator.dispatcher.freed(executor),
-            slots=slots,
-            write_progress=self._write_progress,
-            transactions=self.transactions,
-            delete_progress=lambda steps: self.progress.delete(self.fence.number, steps),
-        )
+        self._build_runner(slots)
         self.orchestrator = Orchestrator(
             node=self.name,
             workflows=workflows,
@@ -154,6 +142,25 @@ class Incarnation:
             on_beat=clock.observe,
             on_fenced=self.fenced.set,
             may_beat=may_beat,
+        )
+
+    def _build_runner(self, slots: Mapping[Executor, int]) -> None:
+        """What runs the bodies of steps, and what they need."""
+        database, clock = self._database, self.clock
+        self.progress = ProgressStore(database)
+        self.resources = Resources()
+        self.transactions = Transactions(database.address, self.fence, self.name, clock.now)
+        self.runner = StepRunner(
+            node=self.name,
+            now=clock.now,
+            resources=self.resources,
+            on_end=lambda job, outcome: self.orchestrator.dispatcher.ended(job, outcome),
+            on_long=lambda job, started_at: self.orchestrator.long_step(job, started_at),
+            on_free=lambda executor: self.orchestrator.dispatcher.freed(executor),
+            slots=slots,
+            write_progress=self._write_progress,
+            transactions=self.transactions,
+            delete_progress=lambda steps: self.progress.delete(self.fence.number, steps),
         )
 
     async def _start(self, workflows: Mapping[str, Workflow[Any, Any]]) -> None:
