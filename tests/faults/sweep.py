@@ -107,7 +107,7 @@ class Sweep:
     async def _judge(self, client: Client, tag: str, *, killed: bool) -> int:
         """Every history is whole and replays; bodies ran once per attempt, one more only for the kill.
 
-        Returns how many bodies ran again.
+        Returns how many bodies ran again, or, being `at_most_once`, not at all.
         """
         ran = Counter(line.split()[0] for line in Path(os.environ["SWEEP_TRACE"]).read_text().splitlines())
         extra = 0
@@ -122,7 +122,7 @@ class Sweep:
                     assert least <= more <= most, (
                         f"I8: {ended.step} of {id_} ran {more} times more than recorded"
                     )
-                    extra += more
+                    extra += abs(more)
         return extra
 
     def _forked(self, work: Callable[[], Coroutine[Any, Any, dict[str, Any]]]) -> dict[str, Any]:

@@ -38,7 +38,7 @@ async def test_I1_I3_I6_I7_I8_I10_I19_killed_at_every_boundary(
     with capsys.disabled():
         print(
             f"\n{name}: kill -9 at {killed} of {len(swept)} boundaries, failures: {len(failures)}, "
-            f"bodies run again for a kill: {again}, {seconds:.0f} s",
+            f"bodies run again or not at all for a kill: {again}, {seconds:.0f} s",
             file=sys.stderr,  # which is also shown of the workers of pytest-xdist
         )
     assert failures == []
