@@ -34,6 +34,8 @@ def start(
     namespace: options.Namespace = None,
     host: options.Host = None,
     port: options.Port = None,
+    queues: options.Queues = None,
+    slots: options.Slots = None,
     processes: options.Processes = None,
 ) -> None:
     """Run a node that serves the modules' workflows, until Ctrl-C or SIGTERM.
@@ -44,6 +46,8 @@ def start(
 
       orquestrax start shop.flows --database postgresql://app@db.example.org/orders
 
+      orquestrax start shop.flows --roles worker --queues warehouse,mail:20 --slots 100
+
       orquestrax start --roles web --host 0.0.0.0
     """
     from orquestrax.cli.logs import log_to_stderr
@@ -51,7 +55,15 @@ def start(
     from orquestrax.web.listening import bind, require_token
 
     chosen = _roles(roles)
-    settings = settings_of(database=database, namespace=namespace, host=host, port=port, processes=processes)
+    settings = settings_of(
+        database=database,
+        namespace=namespace,
+        host=host,
+        port=port,
+        queues=queues,
+        slots=slots,
+        processes=processes,
+    )
     if "web" in chosen:
         require_token(settings)
     workflows = _workflows(modules or [], chosen)

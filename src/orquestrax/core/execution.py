@@ -13,6 +13,7 @@ from uuid import UUID
 
 import msgspec
 
+from orquestrax.core.queued import Queued
 from orquestrax.define.workflow import Workflow
 from orquestrax.model import events
 from orquestrax.model.commands import Command, Finish, RunStep, StartTimer
@@ -23,7 +24,6 @@ from orquestrax.replay.instance import Replay, Wait
 JOINED: Final = 200  # events of one write, about: what a commit carries well
 SOON: Final = 1_000_000  # microseconds: a shorter timer is not worth the status `waiting`
 _ENCODE: Final = msgspec.json.Encoder().encode
-_RESULT: Final = msgspec.json.Decoder(events.StepEnded).decode
 _REMEMBERED: Final = frozenset(
     {
         events.SIGNAL,
@@ -67,6 +67,7 @@ class Execution:
     late       the time limit of the run in seconds, once that has passed
     unsaved    the deadline, while the row does not have it yet
     armed      the moment for which the timer of the whole run is set, 0 if it is not
+    queue      its steps that are in the cluster's queues; None while there never were any
     ended      no code of it runs any more; what is left to do is to write the terminal event
     releasing  how many writes that give up the row are on their way: no timer may act until the last verdict
     latest     the last write that more events may join, and what follows its commit
@@ -96,6 +97,7 @@ class Execution:
     consumed: list[int] = field(default_factory=list)
     terminated_by: Message | None = None
     finish: Finish | None = None
+    queue: Queued | None = None
     ended: bool = False
     releasing: int = 0
     latest: tuple[Write, Effects] | None = None
@@ -167,12 +169,16 @@ class Execution:
         turn = self.replay.take()
         if turn.finish is not None:
             self.finish = turn.finish
+        if self.queue is not None and self.queue.again:
+            turn.commands.extend(self.queue.take_again())
         if not turn.abandoned:
             return Effects(turn.commands)
         stopped = [command for command in turn.abandoned if isinstance(command, RunStep)]
         for command in stopped:
             self.retries.pop(command.number, None)
             self.happened(events.STEP_CANCELLED, events.StepCancelled(command.number, command.name), now)
+        if self.queue is not None:
+            self.queue.withdraw(stopped)
         return Effects(turn.commands, stopped)
 
     def terminate(self, order: Message) -> None:
@@ -201,12 +207,12 @@ class Execution:
         received = events.MessageReceived(message.number, message.message, message.name, payload)
         self.happened(events.SIGNAL if message.kind == "signal" else events.CANCEL, received, now)
 
-    def deliver(self, message: Message, now: int) -> None:
-        """A step has committed its result as a message. If the code has stopped waiting for it, that is all."""
-        ended = _RESULT(message.payload or "")
-        if isinstance(self.replay.open.get(ended.command), RunStep):
-            self.retries.pop(ended.command, None)
-            self.happened(events.STEP_COMPLETED, ended, now)
+    @property
+    def queued(self) -> Queued:
+        """What of it is in the cluster's queues, made at the first need."""
+        if self.queue is None:
+            self.queue = Queued()
+        return self.queue
 
     def write(
         self,
@@ -221,6 +227,7 @@ class Execution:
             deadline, self.unsaved = self.unsaved, None
         written, consumed = self.pending, self.consumed
         self.pending, self.consumed = [], []
+        tasks, withdrawn = ((), ()) if self.queue is None else self.queue.take()
         self.releasing += change is not None and change.release
         return Write(
             key=self.key,
@@ -232,6 +239,8 @@ class Execution:
             change=change,
             consumed=consumed,
             deadline=deadline,
+            tasks=tasks,
+            withdrawn=withdrawn,
         )
 
     def join(self, effects: Effects) -> bool:
@@ -244,6 +253,9 @@ class Execution:
         write.events += self.pending
         write.consumed = [*write.consumed, *self.consumed]
         self.pending, self.consumed = [], []
+        if self.queue is not None:
+            tasks, withdrawn = self.queue.take()
+            write.tasks, write.withdrawn = [*write.tasks, *tasks], [*write.withdrawn, *withdrawn]
         then.act += effects.act
         then.stop += effects.stop
         return True

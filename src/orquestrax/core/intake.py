@@ -93,11 +93,16 @@ class Intake:
         if row.lost_owner is not None:
             taken = events.TakenOver(dead=str(row.lost_owner), node=self._turns.node)
             execution.happened(events.TAKEN_OVER, taken, now)
+        if history.queued:
+            execution.queued.commands |= history.queued & execution.replay.open.keys()
+            for command in execution.queued.commands:
+                execution.retries.pop(command, None)  # the attempt that it speaks of is in the queue
         self._happenings.read(execution, history.messages, now)
         if execution.announced:
             self._turns.acting.interrupt(execution, now)
         effects = execution.turn(now)
-        effects.act = [c for c in execution.replay.open.values() if c.number not in history.queued]
+        there = () if execution.queue is None else execution.queue.commands
+        effects.act = [c for c in execution.replay.open.values() if c.number not in there]
         self._turns.advance(execution, effects)
 
     def _execution(

@@ -18,6 +18,7 @@ import msgspec
 from orquestrax.base import faultpoint
 from orquestrax.base.clock import DatabaseClock
 from orquestrax.core.acting import Acting
+from orquestrax.core.delivery import KINDS, deliver
 from orquestrax.core.dispatcher import Dispatcher
 from orquestrax.core.endings import block_of, ended
 from orquestrax.core.execution import Effects, Execution
@@ -25,6 +26,7 @@ from orquestrax.core.journal import Journal
 from orquestrax.core.memory import Ending, Memory
 from orquestrax.core.timers import Timers
 from orquestrax.core.wholerun import GRACE, cut, plan_attempt, start_attempt, time_out
+from orquestrax.model import events
 from orquestrax.model.rows import Message, NewInstance, Verdict, Write
 
 log = logging.getLogger(__name__)
@@ -37,6 +39,7 @@ class Turns:
     on_changed(key)  after a commit that others may want to see
     on_evicted(key)  a row that is still mine, or may be, is not in memory
     on_mail()        there is mail that has not been read
+    on_queued(new, withdrawn)  the cluster's queues have changed: there are steps to take, or to give up
     """
 
     def __init__(
@@ -52,11 +55,13 @@ class Turns:
         on_changed: Callable[[UUID], None],
         on_mail: Callable[[], None],
         on_evicted: Callable[[UUID], None],
+        on_queued: Callable[[bool, bool], None] = lambda _new, _withdrawn: None,
     ) -> None:
         self.node, self.memory, self.clock, self.journal = node, memory, clock, journal
         self.park_after = int(park_after * 1_000_000)
         self.history_limit, self.grace = HISTORY_LIMIT, GRACE
         self.on_changed, self.on_mail, self.on_evicted = on_changed, on_mail, on_evicted
+        self.on_queued = on_queued
         self.acting = Acting(dispatcher, timers, clock, self.advance)
 
     @contextmanager
@@ -91,6 +96,10 @@ class Turns:
             self._stop_at_limit(execution)
             self.write_end(execution, effects, start=start, told=told)
             return
+        if self.acting.spreads:
+            self.acting.place(execution, effects)
+        if execution.queue is not None and execution.queue.new and not (execution.pending or start):
+            self._tell_queued(execution)
         change = execution.change(self.clock.now, self.park_after)
         if not (execution.pending or execution.consumed or change or start):
             self.acting.act(execution, effects)
@@ -103,6 +112,12 @@ class Turns:
         write = execution.write(change, done, start=start)
         execution.latest = (write, effects) if change is None and start is None else None
         self.journal.submit(write)
+
+    def _tell_queued(self, execution: Execution) -> None:
+        """Tasks are written with an event: a commit without an answer is judged by it."""
+        commands = [task.command for task in execution.queued.new]
+        queued = events.StepsQueued(commands=commands, node=self.node)
+        execution.happened(events.STEPS_QUEUED, queued, self.clock.now())
 
     def _settled(
         self,
@@ -121,6 +136,8 @@ class Turns:
             return
         faultpoint.reach("orchestrator.before_act")
         self.on_changed(execution.key)
+        if write.tasks or write.withdrawn:
+            self.on_queued(bool(write.tasks), bool(write.withdrawn))
         if write.parked:
             self.forget(execution)
             return
@@ -145,8 +162,8 @@ class Turns:
             execution.leftovers.append(message)
         elif message.kind == "terminate":
             self.terminate(execution, message)
-        elif message.kind == "step":
-            execution.deliver(message, now)
+        elif message.kind in KINDS:
+            deliver(execution, message, now)
         else:
             execution.receive(message, now)
 
@@ -194,6 +211,8 @@ class Turns:
         self.acting.stop(execution, effects)
         change = write.change
         assert change is not None
+        if execution.queue is not None:
+            self.on_queued(False, True)
         self.forget(execution, (change.status, change.result, change.error))
         self.on_changed(execution.key)
 
@@ -209,6 +228,7 @@ class Turns:
     def forget(self, execution: Execution, ending: Ending = None) -> None:
         """Out of memory; `ending` says how it ended, None that it goes on elsewhere or later."""
         execution.evicted = True
+        self.acting.release(execution)
         self.memory.remove(execution.key, ending)
         execution.replay.close()
 

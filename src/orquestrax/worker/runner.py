@@ -48,6 +48,7 @@ class StepRunner:
     on_long       called with a job and its start once it has been running for `long_after` seconds
     write_progress, delete_progress  where what bodies say of themselves is kept; see `reports`
     transactions  what transactional steps share; None on a node without them
+    slots, limits how many bodies at once, by executor; and of some queues, by name
     cancel_grace  seconds that a coroutine has to end after its cancellation
 
     running       the jobs whose outcome someone waits for, by key
@@ -67,6 +68,7 @@ class StepRunner:
         delete_progress: Delete = nowhere,
         transactions: Transactions | None = None,
         slots: Mapping[Executor, int] = DEFAULT_SLOTS,
+        limits: Mapping[str, int] | None = None,
         long_after: float = 1.0,
         cancel_grace: float = 5.0,
         rng: random.Random | None = None,
@@ -80,7 +82,7 @@ class StepRunner:
         # What a body starts from; copying a context costs nothing, whatever it holds.
         self._ground: Final = Context()
         self._ground.run(resources.enter)
-        self._slots: Final = Slots(slots)
+        self._slots: Final = Slots(slots, limits)
         self._threads: Final = ThreadPool(f"{node}-step")
         self._processes: Final = ProcessPool(
             self._slots.free("process"), lambda attempt: self._silence.add(attempt)
@@ -101,6 +103,10 @@ class StepRunner:
     def has_slot(self, executor: Executor) -> bool:
         """Whether `start` may be called for one more job of this executor."""
         return not self._stopping and self._slots.free(executor) > 0
+
+    def places(self, queue: str) -> int | None:
+        """How many more bodies of this queue may start now; None if it has no limit."""
+        return self._slots.places(queue)
 
     def is_running(self, key: BodyKey) -> bool:
         """Whether someone waits for the outcome of this body."""
@@ -179,7 +185,7 @@ class StepRunner:
         return attempt
 
     def _launch(self, attempt: Attempt, executor: Executor) -> None:
-        self._slots.take(executor)
+        self._slots.take(executor, attempt.job.step.options.queue)
         body: Coroutine[Any, Any, bytes | Delivered | BaseException]
         if self._transactions is not None and attempt.job.step.options.transactional:
             body = run_transactional(attempt, self._resources, self._transactions, self._threads)
@@ -284,7 +290,8 @@ class StepRunner:
         if self.abandoned:
             self.abandoned.pop(attempt, None)
         attempt.call = None  # it holds the body's context, and that holds the attempt
-        self._slots.give_back(attempt.job.step.options.executor)
+        options = attempt.job.step.options
+        self._slots.give_back(options.executor, options.queue)
 
     def _release_late(self, attempt: Attempt) -> None:
         """Nothing is told of this end, but whoever keeps jobs waiting wants to know of the slot."""
