@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import nullcontext
-from typing import TYPE_CHECKING, Annotated, Any, Final
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
@@ -15,9 +15,8 @@ from orquestrax.cli.session import announce, settings_of
 
 if TYPE_CHECKING:
     import socket
-    from collections.abc import Mapping
 
-    from orquestrax.define.workflow import Workflow
+    from orquestrax.define.catalogue import Catalogue
     from orquestrax.settings import Settings
 
 ROLES: Final = ("engine", "worker", "web")
@@ -66,12 +65,12 @@ def start(
     )
     if "web" in chosen:
         require_token(settings)
-    workflows = _workflows(modules or [], chosen)
+    code = _code(modules or [], chosen)
     with bind(settings.host, settings.port) if "web" in chosen else nullcontext() as listening:
         announce(settings)
         log_to_stderr()
         try:
-            run_until_signal(lambda: _serve(settings, workflows, chosen, listening))
+            run_until_signal(lambda: _serve(settings, code, chosen, listening))
         except Interrupted:
             say("stopped")
 
@@ -84,28 +83,37 @@ def _roles(given: str) -> list[str]:
     return chosen
 
 
-def _workflows(modules: list[str], roles: list[str]) -> dict[str, Workflow[..., Any]]:
-    """What the modules define. Raises InvalidInput if an engine would have nothing to serve."""
+def _code(modules: list[str], roles: list[str]) -> Catalogue:
+    """What the modules define. Raises InvalidInput if the node would have nothing to do."""
     from orquestrax.define.catalogue import collect, load_modules
 
     if not modules and "engine" in roles:
         raise InvalidInput("an engine serves modules: name them, such as `orquestrax start shop.flows`")
-    workflows = collect(load_modules(modules)).workflows
-    if modules and not workflows:
+    if not modules and "worker" in roles:
+        raise InvalidInput("a worker runs steps of modules: name them, such as `orquestrax start shop.flows`")
+    code = collect(load_modules(modules))
+    if "engine" in roles and not code.workflows:
         raise InvalidInput(f"there is no workflow in {', '.join(modules)}: decorate one with @workflow")
-    return workflows
+    if "worker" in roles and not code.workflows and not code.steps:
+        raise InvalidInput(f"there is no step in {', '.join(modules)}: decorate one with @step")
+    return code
 
 
 async def _serve(
     settings: Settings,
-    workflows: Mapping[str, Workflow[..., Any]],
+    code: Catalogue,
     roles: list[str],
     listening: socket.socket | None,
 ) -> None:
     from orquestrax.node.serving import serving
 
-    async with serving(settings, workflows, roles=roles, grace=GRACE, listening=listening) as (node, web):
+    whole = serving(settings, code.workflows, steps=code.steps, roles=roles, grace=GRACE, listening=listening)
+    async with whole as (node, web):
         at = f", dashboard at {web.url}" if web is not None else ""
-        served = f" serves {', '.join(sorted(workflows))}" if workflows else ""
+        served = (
+            f" serves {', '.join(sorted(code.workflows))}" if code.workflows and "engine" in roles else ""
+        )
+        if "worker" in roles and settings.queues.names is not None:
+            served += f" runs steps of {', '.join(settings.queues.shown)}"
         say(f"{node.name or 'this node'}{served} ({', '.join(roles)}){at}; Ctrl-C stops it")
         await asyncio.get_running_loop().create_future()  # until a signal cancels it

@@ -26,11 +26,7 @@ def changes_of(step: Any) -> str:
     if step.declared is step:
         return "{}"
     own, declared = step.options, step.declared.options
-    changed = {
-        name: getattr(own, name)
-        for name in _SHIPPED
-        if getattr(own, name) != getattr(declared, name)
-    }
+    changed = {name: getattr(own, name) for name in _SHIPPED if getattr(own, name) != getattr(declared, name)}
     if own.retry != declared.retry:
         changed["retry"] = _written(own.retry)
     return msgspec.json.encode(changed).decode()

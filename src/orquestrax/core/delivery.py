@@ -1,8 +1,8 @@
 """What comes of steps by message, from transactional steps and from nodes that took steps from a queue.
 
-    step            the final outcome, a `StepEnded`: with its error, if it has one, a failure
-    step_retrying   an attempt failed, and another one is to be arranged: by the owner, as for a step of its own
-    step_started    an attempt has been running for a while
+step            the final outcome, a `StepEnded`: with its error, if it has one, a failure
+step_retrying   an attempt failed, and another one is to be arranged: by the owner, as for a step of its own
+step_started    an attempt has been running for a while
 """
 
 from __future__ import annotations

@@ -100,7 +100,9 @@ class Dispatcher:
 
     def overflow(self) -> list[Job]:
         """Jobs of this node's instances that wait here although another node serves their queue: they leave."""
-        found = [job for job in self._waiting if not job.claimed and self.peers.shares(job.step.options.queue)]
+        found = [
+            job for job in self._waiting if not job.claimed and self.peers.shares(job.step.options.queue)
+        ]
         for job in found:
             self._waiting.remove(job.step.options.executor, job.key)
         return found

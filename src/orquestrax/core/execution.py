@@ -210,8 +210,7 @@ class Execution:
     @property
     def queued(self) -> Queued:
         """What of it is in the cluster's queues, made at the first need."""
-        if self.queue is None:
-            self.queue = Queued()
+        self.queue = self.queue or Queued()
         return self.queue
 
     def write(
@@ -254,8 +253,7 @@ class Execution:
         write.consumed = [*write.consumed, *self.consumed]
         self.pending, self.consumed = [], []
         if self.queue is not None:
-            tasks, withdrawn = self.queue.take()
-            write.tasks, write.withdrawn = [*write.tasks, *tasks], [*write.withdrawn, *withdrawn]
+            self.queue.join(write)
         then.act += effects.act
         then.stop += effects.stop
         return True
@@ -286,9 +284,8 @@ class Execution:
         return True
 
     def _row(self, status: str, waits: bytes | None) -> RowChange | None:
-        if status == self.status and (status == "running" or waits == self.waits):
-            return None
-        return RowChange(status=status, waits=waits)
+        unchanged = status == self.status and (status == "running" or waits == self.waits)
+        return None if unchanged else RowChange(status=status, waits=waits)
 
     def _waits(self) -> bytes:
         """For what it waits; a wait that knows no place gets the line where the main task waits."""

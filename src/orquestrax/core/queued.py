@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from orquestrax.core.changes import changes_of
 from orquestrax.model.commands import Command, RunStep
+from orquestrax.model.rows import Write
 from orquestrax.model.tasks import NewTask
 
 
@@ -56,6 +57,11 @@ class Queued:
         new, withdrawn = self.new, self.withdrawn
         self.new, self.withdrawn = [], []
         return new, withdrawn
+
+    def join(self, write: Write) -> None:
+        """Let all of that be part of a write that waits already."""
+        new, withdrawn = self.take()
+        write.tasks, write.withdrawn = [*write.tasks, *new], [*write.withdrawn, *withdrawn]
 
     def take_again(self) -> list[Command]:
         """Steps whose next attempt is to be arranged now."""

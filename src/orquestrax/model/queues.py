@@ -43,7 +43,7 @@ def read_queues(text: str, source: str) -> Served:
     names, limits = set[str](), dict[str, int]()
     for entry in text.split(","):
         match = _ENTRY.fullmatch(entry)
-        if match is None or match[2] is not None and int(match[2]) < 1:
+        if match is None or (match[2] is not None and int(match[2]) < 1):
             raise SettingsError(
                 f"queues from {source} has {entry.strip()!r}: write names with commas, and a limit behind a colon "
                 "where there is one: a,b:20"

@@ -33,7 +33,8 @@ class ClaimedTask(msgspec.Struct, frozen=True, kw_only=True):
 
     owner       the fence of the node that holds the instance, None if nobody does: whom to hint at the end
     lost        the name of the node that had begun an at-most-once step and died; None for all others
-    spoke       whether an earlier attempt said how far it was, with `heartbeat` as JSON of its last details
+    spoke       the fence of the node that last said how far an earlier attempt was, with `heartbeat` as JSON of its
+                details; None if none did
     """
 
     instance: UUID
@@ -50,7 +51,7 @@ class ClaimedTask(msgspec.Struct, frozen=True, kw_only=True):
     definition: str
     owner: int | None
     lost: str | None
-    spoke: bool
+    spoke: int | None
     heartbeat: str | None
 
 

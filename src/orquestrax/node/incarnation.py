@@ -11,7 +11,6 @@ import asyncio
 import logging
 import os
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
 from uuid import UUID
 
 import msgspec
@@ -23,6 +22,7 @@ from orquestrax.cluster.machine import Machine
 from orquestrax.core.claimer import TROUBLE, Claimer
 from orquestrax.core.journal import Journal
 from orquestrax.core.orchestrator import Orchestrator
+from orquestrax.core.peers import Peers
 from orquestrax.core.store.database import Database
 from orquestrax.core.store.fence import Fence
 from orquestrax.core.store.hints import Hints
@@ -30,16 +30,17 @@ from orquestrax.core.store.journalverbs import JournalStore
 from orquestrax.core.store.logs import LogWriter
 from orquestrax.core.store.nodeverbs import NodeStore, declare_dead, register_node
 from orquestrax.core.store.progress import ProgressStore
-from orquestrax.define.catalogue import collect
+from orquestrax.core.store.taskverbs import TaskStore
 from orquestrax.define.resources import Resources
-from orquestrax.define.workflow import Workflow
 from orquestrax.model.jobs import Said
-from orquestrax.model.options import Executor
+from orquestrax.model.queues import NONE
 from orquestrax.model.rows import History, NewInstance, Verdict
 from orquestrax.node.askers import Askers
 from orquestrax.node.logowners import LogOwners
 from orquestrax.node.logshipper import LogShipper
 from orquestrax.node.options import EngineOptions
+from orquestrax.node.part import Part
+from orquestrax.worker.queues.service import Queues
 from orquestrax.worker.runner import StepRunner
 from orquestrax.worker.transactions.service import Transactions
 
@@ -64,9 +65,7 @@ class Incarnation:
         database: Database,
         hints: Hints,
         machine: Machine,
-        workflows: Mapping[str, Workflow[Any, Any]],
-        slots: Mapping[Executor, int],
-        roles: tuple[str, ...],
+        part: Part,
         release: str,
         options: EngineOptions,
         may_beat: Callable[[], bool] = lambda: True,
@@ -80,40 +79,39 @@ class Incarnation:
             boot_id=machine.boot_id,
             home_id=machine.home_id,
             pid=os.getpid(),
-            roles=list(roles),
-            queues=["*"],
-            definitions=sorted(workflows),
-            slots=msgspec.json.encode(dict(slots)).decode(),
+            roles=list(part.roles),
+            queues=part.served.shown,
+            definitions=sorted(part.workflows),
+            slots=msgspec.json.encode(dict(part.slots)).decode(),
             release=release,
         )
         machine.hold(fence_number)
         space = await database.lock_space()
         name = f"{machine.host}-{fence_number}"
         self = cls(Fence(space, fence_number), name, database, hints, machine, Askers(on_ended))
-        self._build(workflows, slots, options, may_beat)
+        self._build(part, options, may_beat)
         self.clock.observe(now)
         await self._bury_siblings(space)
-        await self._start(workflows)
+        await self._start()
         return self
 
     def _build(
         self,
-        workflows: Mapping[str, Workflow[Any, Any]],
-        slots: Mapping[Executor, int],
+        part: Part,
         options: EngineOptions,
         may_beat: Callable[[], bool],
     ) -> None:
-        database = self._database
+        database, self.part = self._database, part
         self.clock = clock = DatabaseClock()
         self.store = NodeStore(database, self.fence)
         self.journal = Journal(
             [JournalStore(database.address, self.fence, f"journal {n}") for n in range(options.lanes)],
             on_fenced=self.fenced.set,
         )
-        self._build_runner(slots)
+        self._build_runner(part)
         self.orchestrator = Orchestrator(
             node=self.name,
-            workflows=workflows,
+            workflows=part.workflows,
             clock=clock,
             journal=self.journal,
             runner=self.runner,
@@ -122,12 +120,17 @@ class Incarnation:
             on_left=self._askers.left,
             on_mail=lambda: self.claimer.look_for_mail(),
             on_evicted=lambda _key: self.claimer.reconcile_soon(),
+            on_queued=lambda new, withdrawn: self.queues.changed(new=new, withdrawn=withdrawn),
+            peers=Peers(part.served),
+            on_claimed=lambda job, outcome: self.queues.ended(job, outcome),
+            on_free=lambda executor: self.queues.claimer.freed(executor),
         )
+        self._build_queues(part, options)
         self.claimer = Claimer(
             self.store,
             self.orchestrator,
             clock,
-            {name: workflow.digest for name, workflow in workflows.items()},
+            {name: workflow.digest for name, workflow in part.workflows.items()},
             capacity=options.capacity,
             poll=options.poll,
             on_fenced=self.fenced.set,
@@ -148,7 +151,25 @@ class Incarnation:
             may_beat=may_beat,
         )
 
-    def _build_runner(self, slots: Mapping[Executor, int]) -> None:
+    def _build_queues(self, part: Part, options: EngineOptions) -> None:
+        """What takes steps from the cluster's queues."""
+        stores = TaskStore(self._database, self.fence), TaskStore(self._database, self.fence)
+        self.queues = Queues(
+            stores,
+            self.orchestrator.dispatcher,
+            self.runner.reports,
+            self.clock,
+            part.steps,
+            node=self.name,
+            slots=part.slots,
+            poll=options.poll,
+            hints=self._hints,
+            on_mail=lambda: self.claimer.look_for_mail(),
+            on_shared=self._shared,
+            on_fenced=self.fenced.set,
+        )
+
+    def _build_runner(self, part: Part) -> None:
         """What runs the bodies of steps, and what they need."""
         database, clock = self._database, self.clock
         self.progress = ProgressStore(database)
@@ -159,26 +180,36 @@ class Incarnation:
             now=clock.now,
             resources=self.resources,
             on_end=lambda job, outcome: self.orchestrator.dispatcher.ended(job, outcome),
-            on_long=lambda job, started_at: self.orchestrator.long_step(job, started_at),
+            on_long=lambda job, started_at: (self.queues if job.claimed else self.orchestrator).long_step(
+                job, started_at
+            ),
             on_free=lambda executor: self.orchestrator.dispatcher.freed(executor),
-            slots=slots,
+            slots=part.slots,
+            limits=part.served.limits,
             write_progress=self._write_progress,
             transactions=self.transactions,
             delete_progress=lambda steps: self.progress.delete(self.fence.number, steps),
         )
 
-    async def _start(self, workflows: Mapping[str, Workflow[Any, Any]]) -> None:
-        await self.journal.start()
+    async def _start(self) -> None:
+        workflows = self.part.workflows
+        if self.part.owns:
+            await self.journal.start()
         await self.progress.sweep()
         await self.store.wake_blocked([(name, workflow.digest) for name, workflow in workflows.items()])
         self._unlisten = [
             self._hints.listen("work", lambda _payload: self.claimer.look_for_work()),
             self._hints.listen(f"node.{self.fence.number}", lambda _payload: self.claimer.look_for_mail()),
+            self._hints.listen("tasks", lambda _payload: self.queues.claimer.look()),
+            self._hints.listen("gone", lambda _payload: self.queues.claimer.look_all_over()),
         ]
         self.heartbeat.start()
         self.logs.start()
-        self.claimer.start()
-        self.runner.warm(collect(workflows=workflows.values()).steps.values())
+        if self.part.owns:
+            self.claimer.start()
+        self.queues.start()
+        if self.part.served != NONE:
+            self.runner.warm(self.part.steps.values())
 
     async def _bury_siblings(self, space: int) -> None:
         """Declare dead what died on this machine: its instances need not wait for a lease to run out."""
@@ -209,6 +240,10 @@ class Incarnation:
             if history.heartbeats:
                 self.runner.reports.remember(key, history.heartbeats)
 
+    def _shared(self) -> None:
+        """Others serve queues of this node as well: what waits here may go there. Code runs in plain callbacks."""
+        asyncio.get_running_loop().call_soon(self.orchestrator.overflow)
+
     async def _write_progress(self, batch: Sequence[Said]) -> None:
         await self.progress.write(self.fence.number, batch)
         for said in batch:
@@ -219,9 +254,11 @@ class Incarnation:
     async def stop(self, grace: float) -> None:
         """A clean stop: bodies get `grace` seconds, everything else is handed over at once."""
         await self.claimer.stop()
+        await self._stop_taking()
         self.orchestrator.dispatcher.close()
         await self.runner.stop(grace)
         self.transactions.close()
+        await self.queues.stop(self._database.address.deadline)
         await self.journal.stop()
         await self.logs.stop()
         self._drop()
@@ -235,9 +272,16 @@ class Incarnation:
         await self.heartbeat.stop()
         await self.resources.aclose()
 
+    async def _stop_taking(self) -> None:
+        try:
+            await self.queues.stop_taking()
+        except TROUBLE as error:
+            log.warning("steps that were taken from the queues are given back at the end: %s", error)
+
     def abandon(self) -> None:
         """Drop everything at once, as a crash would."""
         self.claimer.abandon()
+        self.queues.abandon()
         self.transactions.close()
         self.journal.abandon()
         self.heartbeat.abandon()

@@ -21,6 +21,7 @@ async def serving(
     settings: Settings,
     workflows: Mapping[str, Workflow[..., Any]],
     *,
+    steps: Mapping[str, Any] | None = None,
     roles: Sequence[str],
     grace: float,
     migrates: bool | None = None,
@@ -31,7 +32,9 @@ async def serving(
     At the end running bodies get `grace` seconds, and the rest is handed over. `listening` is the dashboard's
     socket if it is bound already. Raises DatabaseError, SettingsError.
     """
-    node = Node(settings, workflows, roles=roles, migrates=migrates, options=EngineOptions(exits=True))
+    node = Node(
+        settings, workflows, steps=steps, roles=roles, migrates=migrates, options=EngineOptions(exits=True)
+    )
     client = await node.start()
     relax()
     try:

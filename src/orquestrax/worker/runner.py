@@ -48,9 +48,7 @@ class StepRunner:
     on_long       called with a job and its start once it has been running for `long_after` seconds
     write_progress, delete_progress  where what bodies say of themselves is kept; see `reports`
     transactions  what transactional steps share; None on a node without them
-    slots, limits how many bodies at once, by executor; and of some queues, by name
     cancel_grace  seconds that a coroutine has to end after its cancellation
-
     running       the jobs whose outcome someone waits for, by key
     abandoned     bodies that nobody waits for any more and that have not ended; each still takes its slot
     """
@@ -83,6 +81,7 @@ class StepRunner:
         self._ground: Final = Context()
         self._ground.run(resources.enter)
         self._slots: Final = Slots(slots, limits)
+        self.places: Final = self._slots.places
         self._threads: Final = ThreadPool(f"{node}-step")
         self._processes: Final = ProcessPool(
             self._slots.free("process"), lambda attempt: self._silence.add(attempt)
@@ -103,10 +102,6 @@ class StepRunner:
     def has_slot(self, executor: Executor) -> bool:
         """Whether `start` may be called for one more job of this executor."""
         return not self._stopping and self._slots.free(executor) > 0
-
-    def places(self, queue: str) -> int | None:
-        """How many more bodies of this queue may start now; None if it has no limit."""
-        return self._slots.places(queue)
 
     def is_running(self, key: BodyKey) -> bool:
         """Whether someone waits for the outcome of this body."""

@@ -1,8 +1,9 @@
 """One journal batch as one transaction: the verb `write`.
 
 The order of statements is the order of locks: fence (shared), new instance rows by id, existing rows by key (also
-of those whose tasks are deleted: who deletes a task has locked its instance first), then only rows that nobody else can want. A write that no longer fits (row not mine, new mail, id taken) is dropped
-before anything of it is inserted; only what cannot be explained so is a fault, and rolls the batch back.
+of those whose tasks are deleted: who deletes a task has locked its instance first), then only rows that nobody else
+can want. A write that no longer fits (row not mine, new mail, id taken) is dropped before anything of it is
+inserted; only what cannot be explained so is a fault, and rolls the batch back.
 """
 
 from __future__ import annotations

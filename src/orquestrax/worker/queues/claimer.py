@@ -160,6 +160,7 @@ class QueueClaimer:
         for executor in free:
             self._paces[executor].claimed(began, loop.time())  # type: ignore[index]
         self._on_tasks(tasks)
+        await asyncio.sleep(0)  # they have taken their slots by then
         full = len(tasks) >= min(free.values())
         of_queue = Counter(task.queue for task in tasks)
         self._more = full or any(of_queue[queue] >= places for queue, places in narrow.items())

@@ -11,6 +11,7 @@ from orquestrax.base.clock import DatabaseClock
 from orquestrax.base.errors import OrquestraxError
 from orquestrax.core.changes import with_changes
 from orquestrax.core.dispatcher import Dispatcher
+from orquestrax.core.store.hints import Hints
 from orquestrax.core.store.taskverbs import TaskStore
 from orquestrax.model.jobs import BodyKey, Delivered, Job, Outcome
 from orquestrax.model.options import Executor
@@ -30,7 +31,7 @@ class Remembers(Protocol):
 
 
 class Queues:
-    """Belongs to one incarnation, on its loop. `hint(owner)` tells a node, None any engine, that there is mail."""
+    """Belongs to one incarnation, on its loop. `on_mail()`: there is mail for an instance of this node itself."""
 
     def __init__(
         self,
@@ -43,13 +44,14 @@ class Queues:
         node: str,
         slots: Mapping[Executor, int],
         poll: float,
-        hint: Callable[[int | None], None],
+        hints: Hints,
+        on_mail: Callable[[], None],
         on_shared: Callable[[], None],
         on_fenced: Callable[[], None],
     ) -> None:
         self._dispatcher, self._reports, self._clock = dispatcher, reports, clock
-        self._steps, self._node, self._hint = steps, node, hint
-        self._store = stores[0]
+        self._steps, self._node, self._store = steps, node, stores[0]
+        self._hints, self._on_mail = hints, on_mail
         self._variants: dict[tuple[str, str, str], Any] = {}
         self.held: dict[BodyKey, ClaimedTask] = {}
         self.claimer = QueueClaimer(
@@ -75,6 +77,14 @@ class Queues:
         """Begin to take tasks."""
         self._completer.start()
         self.claimer.start()
+
+    def changed(self, *, new: bool, withdrawn: bool) -> None:
+        """Instances of this node have put steps into the queues, or do not wait for some any more."""
+        if new:
+            self._hints.tasks()
+            self.claimer.look()
+        if withdrawn:
+            self._hints.gone()
 
     def ended(self, job: Job, outcome: Outcome) -> None:
         """An attempt that was taken from a queue has ended."""
@@ -128,7 +138,7 @@ class Queues:
             except OrquestraxError as error:  # the options of the call do not fit the code here
                 self._completer.add(outcomes.failed(task, error, self._node, self._clock.now()))
                 continue
-            if task.spoke:
+            if task.spoke not in (None, self._store.fence.number):  # else what is in memory is newer
                 self._reports.remember(task.instance, {task.command: task.heartbeat})
             self._dispatcher.dispatch(_job(task, key, step))
 
@@ -143,6 +153,15 @@ class Queues:
                 self._variants.clear()
             self._variants[variant] = with_changes(declared, task.queue, task.options)
         return self._variants[variant]
+
+    def _hint(self, owner: int | None) -> None:
+        """There is mail for an instance of that node, or of nobody."""
+        if owner == self._store.fence.number:
+            self._on_mail()
+        elif owner is not None:
+            self._hints.node(owner)
+        else:
+            self._hints.work()
 
     def _told(self, message: TaskMessage, owner: int | None) -> None:
         if message.ends:

@@ -13,4 +13,4 @@ where t.instance = found.instance and t.command = found.command
 returning t.instance, t.command, t.attempt, t.step, t.queue, t.options::text, t.input::text, t.asked_at, t.first_at,
           t.started_at, i.id as instance_id, i.definition, i.owner,
           coalesce((select name from {schema}.nodes where fence = t.lost), t.lost::text) as lost,
-          false as spoke, null::text as heartbeat
+          null::integer as spoke, null::text as heartbeat

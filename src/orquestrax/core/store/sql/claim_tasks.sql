@@ -50,4 +50,4 @@ where t.instance = ranked.instance and t.command = ranked.command and ranked.pla
   and exists (select from {schema}.nodes where fence = $1 and status = 'alive')
 returning t.instance, t.command, t.attempt, t.step, t.queue, t.options::text, t.input::text, t.asked_at, t.first_at,
           t.started_at, i.id as instance_id, i.definition, i.owner, null::text as lost,
-          p.instance is not null as spoke, p.details::text as heartbeat
+          p.node as spoke, p.details::text as heartbeat
