@@ -25,6 +25,7 @@ class InstanceRow(msgspec.Struct, frozen=True, kw_only=True):
     input: str
     created_at: int = 0
     deadline: int | None = None
+    suspicion: int = 0
     lost_owner: int | None = None
     never_started: bool = False
     blocked: bool = False

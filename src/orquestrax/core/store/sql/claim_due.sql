@@ -25,5 +25,5 @@ set owner = $1, node = $1, wake_at = null, lost_owner = null, blocked = null, bl
 from due
 where i.key = due.key and exists (select from {schema}.nodes where fence = $1 and status = 'alive')
 returning i.key, i.id, i.definition, i.version, i.status, i.started_at, i.mail, i.input::text,
-          i.created_at, i.deadline,
+          i.created_at, i.deadline, i.suspicion,
           due.lost_owner, due.started_at is null as never_started, due.status = 'blocked' as blocked
