@@ -6,7 +6,7 @@ Starts and messages carry ids of their own, so sending one again after an unknow
 from __future__ import annotations
 
 import builtins
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 from uuid import UUID
 

@@ -71,6 +71,21 @@ async def declare_dead(
     return death
 
 
+async def absolve(address: Address, fence: int) -> int:
+    """This node was declared dead and lives: nothing that it held was the cause. Returns how many had been suspected.
+
+    Raises DatabaseError.
+    """
+    connection = await connect(address, name="orquestrax absolves")
+    try:
+        absolving = connection.fetch(statement(address.schema, "absolve"), fence)
+        return len(await within(connection, absolving, address.deadline))
+    except (*CONNECTION_LOST, asyncpg.PostgresError) as error:
+        raise explain(address.dsn, error) from error
+    finally:
+        connection.terminate()
+
+
 async def sweep(address: Address, space: int) -> int:
     """Free what owners that are not alive still hold; returns how many of them there were. Raises DatabaseError."""
     connection = await connect(address, name="orquestrax sweeps")

@@ -12,11 +12,13 @@ import asyncpg
 
 from orquestrax.base import faultpoint
 from orquestrax.core.store.database import Address, Database, connect
-from orquestrax.core.store.deaths import declare_dead as declare_dead  # one more verb, of nobody's connection
+from orquestrax.core.store.deaths import declare_dead
 from orquestrax.core.store.fence import Fence, commit
 from orquestrax.core.store.statements import statement
 from orquestrax.model.events import Event
 from orquestrax.model.rows import History, InstanceRow, Message
+
+__all__ = ["NodeStore", "declare_dead", "register_node"]
 
 
 class NodeStore:

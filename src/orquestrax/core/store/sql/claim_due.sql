@@ -19,7 +19,7 @@ with due as (
     limit $4::integer
 )
 update {schema}.instances as i
-set owner = $1, node = $1, wake_at = null, lost_owner = null, blocked = null, blocked_by = null,
+set owner = $1, node = $1, wake_at = null, blocked = null, blocked_by = null,
     status = case when i.status in ('pending', 'blocked') then 'running' else i.status end,
     started_at = coalesce(i.started_at, {schema}.now()), started_on = coalesce(i.started_on, $1)
 from due

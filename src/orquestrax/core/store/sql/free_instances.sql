@@ -8,13 +8,11 @@ with held as materialized (
     select key, definition, suspicion, lost_seq from {schema}.instances
     where owner = $1 order by key for no key update
 ), judged as materialized (
-    select held.key, held.definition, held.suspicion as before, last.seq,
-           case when not $2::boolean then held.suspicion
-                when held.suspicion > 0 and not exists (
-                    select from {schema}.events as e
-                    where e.instance = held.key and e.seq > held.lost_seq and e.type <> 'taken_over')
-                then least(held.suspicion + 1, 100)
-                else 1 end as suspicion
+    select held.key, held.definition, last.seq,
+           $2::boolean::integer + case when held.suspicion > 0 and not exists (
+               select from {schema}.events as e
+               where e.instance = held.key and e.seq > held.lost_seq and e.type <> 'taken_over')
+               then least(held.suspicion, 99) else 0 end as suspicion
     from held cross join lateral (
         select coalesce(max(e.seq), 0) as seq from {schema}.events as e where e.instance = held.key) as last
 ), verdict as materialized (
@@ -28,15 +26,15 @@ set owner = null, lost_owner = $1,
     lane = case when verdict.suspicion > 1 then 2 else 0 end,
     wake_at = case when convicted then null else {schema}.now() end,
     suspicion = verdict.suspicion,
-    lost_seq = case when $2::boolean then verdict.seq else i.lost_seq end,
+    lost_seq = verdict.seq,
     suspect_of = case when $2::boolean then $1 else i.suspect_of end,
     status = case when convicted then 'blocked' else i.status end,
     waits = case when convicted then null else i.waits end,
     blocked_by = case when convicted then coalesce(dead.code -> i.definition ->> 'digest', '') else i.blocked_by end,
     blocked = case when convicted then json_build_object(
         'message', format(
-            '%s nodes in a row died while they ran it, and it made no progress in between; on the last one, %s, it was '
-            'the only suspect. It goes on when a node serves other code for %s; or cancel it',
+            '%s nodes in a row died while they ran it, and it made no progress in between. On the last one, %s, it was '
+            'the only suspect. It goes on when a node serves other code for %s: mend that, or cancel the instance',
             verdict.suspicion, dead.name, i.definition),
         'recorded', '', 'asked', '') else i.blocked end
 from verdict, {schema}.nodes as dead
