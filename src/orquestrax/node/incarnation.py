@@ -2,7 +2,8 @@
 
 Services in the order of starting: record lock, journal, step runner, orchestrator, claimer, heartbeat. They stop in
 the reverse order; `abandon` drops them all at once, as a crash would, which is also what happens to an incarnation
-that was declared dead.
+that was declared dead or could not renew its lease. Whoever comes back after that is another incarnation: it declares
+its former self dead, which nobody has to wait for, and takes back what the instances were suspected of meanwhile.
 """
 
 from __future__ import annotations
@@ -10,53 +11,33 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-from collections.abc import Callable, Mapping, Sequence
+import platform
+from collections.abc import Callable
 from uuid import UUID
 
 import msgspec
 
-from orquestrax.base.clock import DatabaseClock
 from orquestrax.client.views import Ending
-from orquestrax.cluster.heartbeat import Heartbeat
+from orquestrax.cluster.lease import Lease
 from orquestrax.cluster.machine import Machine
-from orquestrax.core.claimer import TROUBLE, Claimer
-from orquestrax.core.journal import Journal
-from orquestrax.core.orchestrator import Orchestrator
-from orquestrax.core.peers import Peers
+from orquestrax.core.claimer import TROUBLE
 from orquestrax.core.store.database import Database
+from orquestrax.core.store.deaths import absolve, declare_dead
 from orquestrax.core.store.fence import Fence
 from orquestrax.core.store.hints import Hints
-from orquestrax.core.store.journalverbs import JournalStore
-from orquestrax.core.store.logs import LogWriter
-from orquestrax.core.store.nodeverbs import NodeStore, declare_dead, register_node
-from orquestrax.core.store.progress import ProgressStore
-from orquestrax.core.store.taskverbs import TaskStore
-from orquestrax.define.resources import Resources
-from orquestrax.model.jobs import Said
+from orquestrax.core.store.nodeverbs import register_node
 from orquestrax.model.queues import NONE
-from orquestrax.model.rows import History, NewInstance, Verdict
+from orquestrax.model.rows import NewInstance, Verdict
 from orquestrax.node.askers import Askers
-from orquestrax.node.logowners import LogOwners
-from orquestrax.node.logshipper import LogShipper
 from orquestrax.node.options import EngineOptions
 from orquestrax.node.part import Part
-from orquestrax.worker.queues.service import Queues
-from orquestrax.worker.runner import StepRunner
-from orquestrax.worker.transactions.service import Transactions
+from orquestrax.node.services import Services
 
 log = logging.getLogger(__name__)
 
 
-class Incarnation:
-    """Made by `Incarnation.begin`. `fenced` is set when it was declared dead."""
-
-    def __init__(
-        self, fence: Fence, name: str, database: Database, hints: Hints, machine: Machine, askers: Askers
-    ) -> None:
-        self._askers = askers
-        self.fence, self.name, self.machine = fence, name, machine
-        self.fenced = asyncio.Event()
-        self._database, self._hints = database, hints
+class Incarnation(Services):
+    """Made by `Incarnation.begin`."""
 
     @classmethod
     async def begin(
@@ -70,8 +51,14 @@ class Incarnation:
         options: EngineOptions,
         may_beat: Callable[[], bool] = lambda: True,
         on_ended: Callable[[UUID], None] | None = None,
+        former: Fence | None = None,
     ) -> Incarnation:
-        """Register, take over what dead siblings on this machine held, and start to work."""
+        """Register, take over what dead siblings on this machine held, and start to work.
+
+        `former` is the incarnation of this process that is over.
+        """
+        margin = options.lease / 5 if options.margin is None else options.margin
+        lease = Lease(options.lease, margin=margin)
         fence_number, now = await register_node(
             database,
             name=machine.host,
@@ -84,112 +71,23 @@ class Incarnation:
             definitions=sorted(part.workflows),
             slots=msgspec.json.encode(dict(part.slots)).decode(),
             release=release,
+            lease=options.lease,
+            python=platform.python_version(),
+            code=msgspec.json.encode(
+                {w.name: {"version": w.version, "digest": w.digest} for w in part.workflows.values()}
+            ).decode(),
         )
         machine.hold(fence_number)
         space = await database.lock_space()
         name = f"{machine.host}-{fence_number}"
-        self = cls(Fence(space, fence_number), name, database, hints, machine, Askers(on_ended))
-        self._build(part, options, may_beat)
+        self = cls(Fence(space, fence_number), name, database, hints, machine, lease, Askers(on_ended))
+        self.build(part, options, may_beat)
         self.clock.observe(now)
+        if former is not None:
+            await self._succeed(former)
         await self._bury_siblings(space)
         await self._start()
         return self
-
-    def _build(
-        self,
-        part: Part,
-        options: EngineOptions,
-        may_beat: Callable[[], bool],
-    ) -> None:
-        database, self.part = self._database, part
-        self.clock = clock = DatabaseClock()
-        self.store = NodeStore(database, self.fence)
-        self.journal = Journal(
-            [JournalStore(database.address, self.fence, f"journal {n}") for n in range(options.lanes)],
-            on_fenced=self.fenced.set,
-        )
-        self._build_runner(part)
-        self.orchestrator = Orchestrator(
-            node=self.name,
-            workflows=part.workflows,
-            clock=clock,
-            journal=self.journal,
-            runner=self.runner,
-            park_after=options.park_after,
-            on_changed=self._hints.view,
-            on_left=self._askers.left,
-            on_mail=lambda: self.claimer.look_for_mail(),
-            on_evicted=lambda _key: self.claimer.reconcile_soon(),
-            on_queued=lambda new, withdrawn: self.queues.changed(new=new, withdrawn=withdrawn),
-            peers=Peers(part.served),
-            on_claimed=lambda job, outcome: self.queues.ended(job, outcome),
-            on_free=lambda executor: self.queues.claimer.freed(executor),
-        )
-        self._build_queues(part, options)
-        self.claimer = Claimer(
-            self.store,
-            self.orchestrator,
-            clock,
-            {name: workflow.digest for name, workflow in part.workflows.items()},
-            capacity=options.capacity,
-            poll=options.poll,
-            on_fenced=self.fenced.set,
-            on_read=self._read,
-        )
-        self.logs = LogShipper(
-            LogWriter(database.address, self.name),
-            clock,
-            owner=LogOwners(self.orchestrator.memory, self.runner),
-            on_written=self._hints.view,
-        )
-        self.heartbeat = Heartbeat(
-            database.address,
-            self.fence.number,
-            every=options.heartbeat,
-            on_beat=clock.observe,
-            on_fenced=self.fenced.set,
-            may_beat=may_beat,
-        )
-
-    def _build_queues(self, part: Part, options: EngineOptions) -> None:
-        """What takes steps from the cluster's queues."""
-        stores = TaskStore(self._database, self.fence), TaskStore(self._database, self.fence)
-        self.queues = Queues(
-            stores,
-            self.orchestrator.dispatcher,
-            self.runner.reports,
-            self.clock,
-            part.steps,
-            node=self.name,
-            slots=part.slots,
-            poll=options.poll,
-            hints=self._hints,
-            on_mail=lambda: self.claimer.look_for_mail(),
-            on_shared=self._shared,
-            on_fenced=self.fenced.set,
-        )
-
-    def _build_runner(self, part: Part) -> None:
-        """What runs the bodies of steps, and what they need."""
-        database, clock = self._database, self.clock
-        self.progress = ProgressStore(database)
-        self.resources = Resources()
-        self.transactions = Transactions(database.address, self.fence, self.name, clock.now)
-        self.runner = StepRunner(
-            node=self.name,
-            now=clock.now,
-            resources=self.resources,
-            on_end=lambda job, outcome: self.orchestrator.dispatcher.ended(job, outcome),
-            on_long=lambda job, started_at: (self.queues if job.claimed else self.orchestrator).long_step(
-                job, started_at
-            ),
-            on_free=lambda executor: self.orchestrator.dispatcher.freed(executor),
-            slots=part.slots,
-            limits=part.served.limits,
-            write_progress=self._write_progress,
-            transactions=self.transactions,
-            delete_progress=lambda steps: self.progress.delete(self.fence.number, steps),
-        )
 
     async def _start(self) -> None:
         workflows = self.part.workflows
@@ -218,9 +116,27 @@ class Incarnation:
         )
         dead = [row for row in rows if not row["same_boot"] or self.machine.is_dead(row["fence"])]
         for row in dead:
-            if await declare_dead(self._database.address, space, row["fence"], row["heartbeat"]):
-                log.info("node %s died: what it held goes on here", row["name"])
+            death = await declare_dead(
+                self._database.address, space, row["fence"], row["heartbeat"], by=self.fence.number
+            )
+            if death is not None:
+                self._died(death)
             self.machine.forget(row["fence"])
+
+    async def _succeed(self, former: Fence) -> None:
+        """After this process's former incarnation: it is over, and nothing it ran has killed it."""
+        address = self._database.address
+        await declare_dead(
+            address,
+            former.space,
+            former.number,
+            None,
+            by=self.fence.number,
+            cause="expired",
+            counts=False,
+        )
+        await absolve(address, former.number)
+        self.machine.let_go(former.number)
 
     # -- what the client of this process asks ----------------------------------------------------------------------
 
@@ -231,23 +147,6 @@ class Incarnation:
     async def ended_here(self, key: UUID) -> Ending | None:
         """Wait for an instance in this memory; None if it is not here, or leaves before its end."""
         return await self._askers.ended(key, self.orchestrator)
-
-    # -- what its services tell it ---------------------------------------------------------------------------------
-
-    def _read(self, histories: Mapping[UUID, History]) -> None:
-        """Of instances that this node takes over: their steps go on where their last heartbeats were."""
-        for key, history in histories.items():
-            if history.heartbeats:
-                self.runner.reports.remember(key, history.heartbeats)
-
-    def _shared(self) -> None:
-        """Others serve queues of this node as well: what waits here may go there. Code runs in plain callbacks."""
-        asyncio.get_running_loop().call_soon(self.orchestrator.overflow)
-
-    async def _write_progress(self, batch: Sequence[Said]) -> None:
-        await self.progress.write(self.fence.number, batch)
-        for said in batch:
-            self._hints.view(said.instance)
 
     # -- the end -----------------------------------------------------------------------------------------------------
 
