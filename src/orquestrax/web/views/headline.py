@@ -32,7 +32,9 @@ def headline(row: ListRow, activity: Sequence[EventView], now: int) -> list[Part
     match row.status:
         case "pending":
             return [Part("waits for a node")]
-        case "running" | "waiting" | "paused":
+        case "paused":
+            return [Part("goes on when it is resumed", STATUSES["paused"])]
+        case "running" | "waiting":
             return parts_of(waits_of(row.waits), activity, row.started_at or row.created_at, now)
         case "failed":
             message = (row.error_message or "").strip().partition("\n")[0]

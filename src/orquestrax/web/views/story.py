@@ -122,9 +122,7 @@ class _Reader:
                 lane = self._ended(data, "retrying", data.error)
                 lane.due = data.due
             case events.StepEnded():
-                lane = self._ended(
-                    data, "completed" if event.type == events.STEP_COMPLETED else "failed", data.error
-                )
+                lane = self._ended(data, "completed" if data.error is None else "failed", data.error)
                 lane.ended_at = data.ended_at
             case events.StepCancelled():
                 self._cancelled(self._lane(data.command, "step", data.step), event.at)
@@ -133,6 +131,8 @@ class _Reader:
             case events.MessageReceived():
                 kind = "signal" if event.type == events.SIGNAL else "cancel"
                 self.marks.append(Mark(event.seq, kind, event.at, data.name))
+            case events.Steered():
+                self.marks.append(Mark(event.seq, event.type, event.at, data.by))
             case events.AttemptFailed():
                 self._abandon(event.at)
                 self.marks.append(Mark(event.seq, "attempt", event.at, str(data.attempt)))
