@@ -26,6 +26,7 @@ from orquestrax.core.orchestrator import Orchestrator
 from orquestrax.core.store.database import Database
 from orquestrax.core.store.fence import Fence
 from orquestrax.core.store.hints import Hints
+from orquestrax.core.store.journalverbs import JournalStore
 from orquestrax.core.store.logs import LogWriter
 from orquestrax.core.store.nodeverbs import NodeStore, declare_dead, register_node
 from orquestrax.core.store.progress import ProgressStore
@@ -105,7 +106,10 @@ class Incarnation:
         database = self._database
         self.clock = clock = DatabaseClock()
         self.store = NodeStore(database, self.fence)
-        self.journal = Journal(database.address, self.fence, lanes=options.lanes, on_fenced=self.fenced.set)
+        self.journal = Journal(
+            [JournalStore(database.address, self.fence, f"journal {n}") for n in range(options.lanes)],
+            on_fenced=self.fenced.set,
+        )
         self._build_runner(slots)
         self.orchestrator = Orchestrator(
             node=self.name,
