@@ -145,7 +145,9 @@ async def test_I7_what_was_kept_outlives_its_node(bench: Bench, gate: asyncio.Ev
     await check_instance(client, side_by_side, "p")
 
 
-async def test_I8_a_crash_while_paused_starts_nothing_until_the_resume(bench: Bench, gate: asyncio.Event) -> None:
+async def test_I8_a_crash_while_paused_starts_nothing_until_the_resume(
+    bench: Bench, gate: asyncio.Event
+) -> None:
     client = await bench.node(two_steps)
     run = await client.start(two_steps, id="p")
     await until_ran("first")
@@ -220,7 +222,9 @@ async def test_I12_a_timer_that_falls_due_while_paused_fires_after_the_resume(be
 
 @pytest.mark.parametrize("order", ["cancel", "terminate"])
 @pytest.mark.parametrize("busy", [False, True], ids=["parked", "busy"])
-async def test_I20_orders_work_on_a_paused_instance(bench: Bench, gate: asyncio.Event, order: str, busy: bool) -> None:
+async def test_I20_orders_work_on_a_paused_instance(
+    bench: Bench, gate: asyncio.Event, order: str, busy: bool
+) -> None:
     workflow = side_by_side if busy else cleans_up
     client = await bench.node(workflow)
     run = await client.start(workflow, id="p")
@@ -308,7 +312,9 @@ async def test_orders_that_do_not_fit_the_status_are_one_clear_sentence(bench: B
     with pytest.raises(ox.InvalidState, match="waiting, not paused: there is nothing to resume"):
         await run.resume()
     await bench.query("update {schema}.instances set status = 'blocked' where id = 'p'")
-    with pytest.raises(ox.InvalidState, match="blocked, not running: nothing of it goes on before fitting code"):
+    with pytest.raises(
+        ox.InvalidState, match="blocked, not running: nothing of it goes on before fitting code"
+    ):
         await run.pause()
     await bench.query("update {schema}.instances set status = 'waiting' where id = 'p'")
     await run.signal("item", 1)
@@ -351,7 +357,9 @@ async def test_a_retry_waits_for_the_resume(bench: Bench, gate: asyncio.Event) -
 
 
 @pytest.mark.parametrize("lost", [False, True], ids=["stays", "crash"])
-async def test_an_at_most_once_step_that_was_begun_is_not_lost_by_a_pause(bench: Bench, gate: asyncio.Event, lost: bool) -> None:
+async def test_an_at_most_once_step_that_was_begun_is_not_lost_by_a_pause(
+    bench: Bench, gate: asyncio.Event, lost: bool
+) -> None:
     client = await bench.node(begun_once)
     run = await client.start(begun_once, id="p")
     await until_ran("only")

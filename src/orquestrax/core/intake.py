@@ -104,7 +104,9 @@ class Intake:
             taken = events.TakenOver(dead=str(row.lost_owner), node=self._turns.node)
             execution.happened(events.TAKEN_OVER, taken, now)
         self._happenings.read(execution, history.messages, now)
-        if execution.pause is not None and not execution.paused:  # resumed by a node that does not have the code
+        if (
+            execution.pause is not None and not execution.paused
+        ):  # resumed by a node that does not have the code
             self._happenings.read(execution, lift(execution, now), now)
         if execution.announced:
             self._turns.acting.interrupt(execution, now)

@@ -17,7 +17,6 @@ from orquestrax.core.store.database import Database
 from orquestrax.core.store.searching import keys_of
 from orquestrax.model.rows import NewInstance
 
-
 _UNSTEERED: Final = {
     True: "the instance is blocked, not running: nothing of it goes on before fitting code is here",
     False: "the instance is {status}, not paused: there is nothing to resume",
