@@ -96,7 +96,7 @@ class Dispatcher:
             del self._kept[key]
 
     def hold(self, instance: UUID) -> None:
-        """Nothing of the instance starts for now: what waits is let go, outcomes that came while it was away are told."""
+        """Nothing of the instance starts for now: what waits is let go, outcomes that nobody took are told."""
         for waiting in self._waiting.values():
             for key in [key for key, job in waiting.items() if key.instance == instance and not job.begun]:
                 del waiting[key]
