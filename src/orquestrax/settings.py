@@ -12,6 +12,9 @@ hung_after ORQUESTRAX_HUNG_AFTER     hung_after = 30.0                seconds af
 queues     ORQUESTRAX_QUEUES         queues = "a,b:20"                queues that a node serves; all of them
 slots      ORQUESTRAX_SLOTS          slots = 100                      coroutines, and threads, that run steps at once
 processes  ORQUESTRAX_PROCESSES      processes = 4                    child processes for steps; one per core
+heartbeat  ORQUESTRAX_HEARTBEAT      heartbeat = 2.0                  seconds between two signs of life of a node
+lease      ORQUESTRAX_LEASE          lease = 10.0                     seconds of silence until others take over
+poll       ORQUESTRAX_POLL           poll = 1.0                       seconds between two looks at what is due
 """
 
 from __future__ import annotations
@@ -42,6 +45,9 @@ KEYS: Final = (
     "queues",
     "slots",
     "processes",
+    "heartbeat",
+    "lease",
+    "poll",
 )
 _POSTGRES: Final = re.compile(r"postgres(ql)?(\+\w+)?://")
 _OURS: Final = re.compile(r"(postgres(ql)?)(\+\w+)?(://)")
@@ -63,6 +69,9 @@ class Settings:
     hung_after: float = 30.0
     queues: Served = ALL
     slots: int | None = None
+    heartbeat: float = 2.0
+    lease: float = 10.0
+    poll: float = 1.0
     processes: int | None = None
 
 
@@ -112,6 +121,9 @@ def _settings(values: Mapping[str, tuple[Any, str]], folder: Path) -> Settings:
         hung_after=_number(values, "hung_after", 30.0, low=1.0, high=86400),
         queues=_queues(values),
         slots=int(_number(values, "slots", 1, low=1, high=100_000)) if "slots" in values else None,
+        heartbeat=_number(values, "heartbeat", 2.0, low=0.02, high=3600),
+        lease=_number(values, "lease", 10.0, low=0.1, high=86400),
+        poll=_number(values, "poll", 1.0, low=0.02, high=3600),
         processes=int(_number(values, "processes", 1, low=1, high=1000)) if "processes" in values else None,
     )
 

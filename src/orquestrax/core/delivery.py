@@ -11,7 +11,9 @@ from typing import Final
 
 import msgspec
 
-from orquestrax.core.execution import Execution, RetryAt
+from orquestrax.core.execution import Execution
+from orquestrax.core.pausing import conclude
+from orquestrax.core.retries import RetryAt
 from orquestrax.model import events
 from orquestrax.model.commands import RunStep
 from orquestrax.model.jobs import Errored, Job, Outcome
@@ -39,9 +41,7 @@ def _end(execution: Execution, ended: events.StepEnded, now: int) -> None:
     if execution.queue is not None:
         execution.queue.commands.discard(ended.command)
     if isinstance(execution.replay.open.get(ended.command), RunStep):
-        execution.retries.pop(ended.command, None)
-        type_ = events.STEP_COMPLETED if ended.error is None else events.STEP_FAILED
-        execution.happened(type_, ended, now)
+        conclude(execution, ended, now)
 
 
 def _retry(execution: Execution, retrying: events.StepRetrying, now: int) -> None:

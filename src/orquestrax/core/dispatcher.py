@@ -100,19 +100,14 @@ class Dispatcher:
 
     def overflow(self) -> list[Job]:
         """Jobs of this node's instances that wait here although another node serves their queue: they leave."""
-        found = [
-            job for job in self._waiting if not job.claimed and self.peers.shares(job.step.options.queue)
-        ]
-        for job in found:
-            self._waiting.remove(job.step.options.executor, job.key)
-        return found
+        shares = self.peers.shares
+        return self._waiting.remove_where(
+            lambda job: not (job.claimed or job.begun) and shares(job.step.options.queue)
+        )
 
     def claimed(self) -> list[Job]:
         """Jobs that were taken from a queue and wait for a slot: they leave."""
-        found = [job for job in self._waiting if job.claimed]
-        for job in found:
-            self._waiting.remove(job.step.options.executor, job.key)
-        return found
+        return self._waiting.remove_where(lambda job: job.claimed)
 
     def release(self, instance: UUID, commands: Iterable[int]) -> None:
         """An instance leaves memory: nothing is promised to its steps any more."""
@@ -126,7 +121,7 @@ class Dispatcher:
         """Run the job here, now or when a slot frees; nothing happens if its body runs already."""
         if self._promised:
             self._promised.end(job.key)
-        if self._closed or self._runner.is_running(job.key):
+        if (self._closed and not job.begun) or self._runner.is_running(job.key):
             return
         if self._kept and job.key in self._kept:
             asyncio.get_running_loop().call_soon(self._deliver_kept, job.key)
@@ -173,14 +168,22 @@ class Dispatcher:
 
     def forget(self, instance: UUID) -> None:
         """The instance is not this node's any more: its waiting jobs and kept outcomes mean nothing here."""
-        self._waiting.remove_of(instance)
+        self._waiting.remove_where(lambda job: job.key.instance == instance and not job.claimed)
         for key in [key for key in self._kept if key.instance == instance]:
             del self._kept[key]
+
+    def hold(self, instance: UUID) -> None:
+        """Nothing of the instance starts for now: what waits is let go, outcomes that nobody took are told."""
+        self._waiting.remove_where(
+            lambda job: job.key.instance == instance and not (job.begun or job.claimed)
+        )
+        for key in [key for key in self._kept if key.instance == instance]:
+            asyncio.get_running_loop().call_soon(self._deliver_kept, key)
 
     def close(self) -> None:
         """This node starts nothing more: what waits for a slot, or for its time limit, is for a successor."""
         self._closed = True
-        self._waiting.clear()
+        self._waiting.remove_where(lambda job: not job.begun)
 
     @property
     def closed(self) -> bool:

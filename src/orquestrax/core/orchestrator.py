@@ -36,6 +36,7 @@ class Orchestrator:
     on_left(key, ending)   an instance left this memory
     on_evicted(key)        a row that is still mine, or may be, is not in memory
     on_mail()              there is mail that has not been read
+    on_due()               something is due for whoever claims it
     on_queued(new, withdrawn)  the cluster's queues have changed
     on_claimed(job, outcome)   an attempt that was taken from a queue has ended
     on_free(executor)          a slot is free, and nothing here waits for it
@@ -53,6 +54,7 @@ class Orchestrator:
         on_changed: Callable[[UUID], None] = lambda _key: None,
         on_left: Callable[[UUID, Ending], None] = lambda _key, _ending: None,
         on_mail: Callable[[], None] = lambda: None,
+        on_due: Callable[[], None] = lambda: None,
         on_evicted: Callable[[UUID], None] = lambda _key: None,
         on_queued: Callable[[bool, bool], None] = lambda _new, _withdrawn: None,
         peers: Peers | None = None,
@@ -74,12 +76,14 @@ class Orchestrator:
             park_after=park_after,
             on_changed=on_changed,
             on_mail=on_mail,
+            on_due=on_due,
             on_evicted=on_evicted,
             on_queued=on_queued,
         )
         self._happenings = Happenings(self.turns)
         self._intake = Intake(self.turns, self._happenings, workflows)
         self.start, self.adopt = self._intake.start, self._intake.adopt
+        self.drain = self.turns.drain
         self.mail, self.long_step = self._happenings.mail, self._happenings.long_step
         self.overflow = self._happenings.overflow
 

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from typing import Protocol
-from uuid import UUID
 
 from orquestrax.model.jobs import BodyKey, Job
 from orquestrax.model.options import EXECUTORS, Executor
@@ -53,16 +52,12 @@ class Waiting:
                 return line.pop(key)
         return None
 
-    def remove_of(self, instance: UUID) -> None:
-        """Those of an instance leave, but what was claimed for others."""
-        for job in [job for job in self if job.key.instance == instance and not job.claimed]:
+    def remove_where(self, leaves: Callable[[Job], bool]) -> list[Job]:
+        """Those leave of which it is so, in order."""
+        found = [job for job in self if leaves(job)]
+        for job in found:
             self.remove(job.step.options.executor, job.key)
-
-    def clear(self) -> None:
-        """All of them leave."""
-        for lines in self._lines.values():
-            lines.clear()
-        self.counts = dict.fromkeys(self._lines, 0)
+        return found
 
     def of_queue(self, queue: str) -> int:
         """How many of a limited queue wait."""

@@ -79,6 +79,7 @@ class Services:
             on_changed=self._hints.view,
             on_left=self._askers.left,
             on_mail=lambda: self.claimer.look_for_mail(),
+            on_due=self._due,
             on_evicted=lambda _key: self.claimer.reconcile_soon(),
             on_queued=lambda new, withdrawn: self.queues.changed(new=new, withdrawn=withdrawn),
             peers=Peers(part.served),
@@ -207,6 +208,11 @@ class Services:
     def _shared(self) -> None:
         """Others serve queues of this node as well: what waits here may go there. Code runs in plain callbacks."""
         asyncio.get_running_loop().call_soon(self.orchestrator.overflow)
+
+    def _due(self) -> None:
+        """Something is due, here or elsewhere."""
+        self.claimer.look_for_work()
+        self._hints.work()
 
     async def _write_progress(self, batch: Sequence[Said]) -> None:
         await self.progress.write(self.fence.number, batch)
