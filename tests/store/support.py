@@ -26,7 +26,7 @@ from orquestrax.settings import Settings
 
 NODE = {
     "name": "node", "host": "host", "boot_id": "boot", "home_id": "home", "pid": 1, "roles": ["engine"],
-    "queues": ["*"], "definitions": ["d"], "slots": "{}", "release": "test",
+    "queues": ["*"], "definitions": ["d"], "slots": "{}", "release": "test", "code": "{}",
 }  # fmt: skip
 
 

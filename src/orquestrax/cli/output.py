@@ -14,6 +14,7 @@ from orquestrax.client.views import as_datetime
 
 if TYPE_CHECKING:
     from rich.console import Console
+    from rich.table import Table
     from rich.text import Text
 
 TIMES: Final = ("created_at", "started_at", "ended_at", "first_at", "due", "since", "until")
@@ -55,23 +56,29 @@ def print_json(value: Any) -> None:
 
 def print_table(columns: Sequence[str], rows: Iterable[Sequence[Text | str]], *, empty: str) -> None:
     """Rows under a line of headings; in a pipe each row is one line."""
-    from rich.table import Table
-
     out, rows = console(), list(rows)
     if not rows:
         console(err=True).print(empty)
         return
-    table = Table(box=None, pad_edge=False, header_style="dim")
-    for name in columns:
-        table.add_column(name, no_wrap=not out.is_terminal)
-    for row in rows:
-        table.add_row(*row)
+    made = table(columns, rows, wrap=out.is_terminal)
     if out.is_terminal:
-        out.print(table)
+        out.print(made)
         return
     with out.capture() as captured:
-        out.print(table)
+        out.print(made)
     sys.stdout.write("".join(f"{line.rstrip()}\n" for line in captured.get().splitlines()))
+
+
+def table(columns: Sequence[str], rows: Iterable[Sequence[Text | str]], *, wrap: bool = True) -> Table:
+    """Rows under a line of headings, to be printed."""
+    from rich.table import Table
+
+    made = Table(box=None, pad_edge=False, header_style="dim")
+    for name in columns:
+        made.add_column(name, no_wrap=not wrap)
+    for row in rows:
+        made.add_row(*row)
+    return made
 
 
 def status_text(status: str) -> Text:

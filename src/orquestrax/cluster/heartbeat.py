@@ -24,7 +24,7 @@ log = logging.getLogger(__name__)
 class Heartbeat:
     """Beats until stopped. `on_beat(database_time)` and `on_fenced()` are called on the node's own loop.
 
-    `may_beat()` is asked before each beat, on the heartbeat's thread.
+    `may_beat()` is asked before each beat, and `load()`, which goes with it, on the heartbeat's thread.
     """
 
     def __init__(
@@ -36,9 +36,10 @@ class Heartbeat:
         on_beat: Callable[[int], None],
         on_fenced: Callable[[], None],
         may_beat: Callable[[], bool] = lambda: True,
+        load: Callable[[], str | None] = lambda: None,
     ) -> None:
         self._address, self._fence, self._every = address, fence, every
-        self._on_beat, self._on_fenced, self._may_beat = on_beat, on_fenced, may_beat
+        self._on_beat, self._on_fenced, self._may_beat, self._load = on_beat, on_fenced, may_beat, load
         self._host = asyncio.get_running_loop()
         self._stopping = threading.Event()
         self._stop: asyncio.Event | None = None
@@ -86,7 +87,7 @@ class Heartbeat:
 
     async def _beat(self, connection: asyncpg.Connection) -> bool:
         text = statement(self._address.schema, "heartbeat")
-        rows = await within(connection, connection.fetch(text, self._fence), self._address.deadline)
+        rows = await within(connection, connection.fetch(text, self._fence, self._load()), self._address.deadline)
         if not rows:
             self._tell(self._on_fenced)
             return False

@@ -35,6 +35,7 @@ from orquestrax.define.workflow import Workflow
 from orquestrax.model.jobs import Said
 from orquestrax.model.options import Executor
 from orquestrax.model.rows import History, NewInstance, Verdict
+from orquestrax.node.announcing import announced, load_of
 from orquestrax.node.askers import Askers
 from orquestrax.node.logowners import LogOwners
 from orquestrax.node.logshipper import LogShipper
@@ -84,6 +85,7 @@ class Incarnation:
             definitions=sorted(workflows),
             slots=msgspec.json.encode(dict(slots)).decode(),
             release=release,
+            code=announced(workflows),
         )
         machine.hold(fence_number)
         space = await database.lock_space()
@@ -142,6 +144,7 @@ class Incarnation:
             on_beat=clock.observe,
             on_fenced=self.fenced.set,
             may_beat=may_beat,
+            load=lambda: load_of(self.orchestrator, self.runner),
         )
 
     def _build_runner(self, slots: Mapping[Executor, int]) -> None:

@@ -75,7 +75,7 @@ class DefinitionView(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class NodeView(msgspec.Struct, frozen=True, kw_only=True):
-    """One incarnation of a node."""
+    """One incarnation of a node. Times in µs by the database's clock, `now` among them; the rest of it is JSON."""
 
     fence: int
     name: str
@@ -91,6 +91,9 @@ class NodeView(msgspec.Struct, frozen=True, kw_only=True):
     started_at: int
     seen_at: int
     ended_at: int | None
+    code: str
+    load: str | None
+    now: int
 
 
 class Order(msgspec.Struct, frozen=True, kw_only=True):
