@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import os
+
 import pytest
 
 from orquestrax.base.errors import DatabaseUnreachable
 from orquestrax.core.store.database import Database
 from tests.web.conftest import Web
+from tests.web.flows import WORKFLOWS
 
 START = "/api/v1/instances"
 

@@ -87,7 +87,9 @@ class Heartbeat:
 
     async def _beat(self, connection: asyncpg.Connection) -> bool:
         text = statement(self._address.schema, "heartbeat")
-        rows = await within(connection, connection.fetch(text, self._fence, self._load()), self._address.deadline)
+        rows = await within(
+            connection, connection.fetch(text, self._fence, self._load()), self._address.deadline
+        )
         if not rows:
             self._tell(self._on_fenced)
             return False

@@ -5,7 +5,7 @@ from __future__ import annotations
 import socket
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import Any, Final
 
 from orquestrax.define.workflow import Workflow
 from orquestrax.node.collector import relax
@@ -13,7 +13,10 @@ from orquestrax.node.node import Node
 from orquestrax.node.options import EngineOptions
 from orquestrax.settings import Settings
 from orquestrax.web.app import create_app
+from orquestrax.web.context import Neighbours
 from orquestrax.web.server import WebServer
+
+OPTIONS: Final = EngineOptions(exits=True)
 
 
 @asynccontextmanager
@@ -25,13 +28,15 @@ async def serving(
     grace: float,
     migrates: bool | None = None,
     listening: socket.socket | None = None,
+    neighbours: Neighbours | None = None,
+    options: EngineOptions = OPTIONS,
 ) -> AsyncIterator[tuple[Node, WebServer | None]]:
     """A node, with the dashboard if "web" is among its roles, for as long as the block runs.
 
     At the end running bodies get `grace` seconds, and the rest is handed over. `listening` is the dashboard's
-    socket if it is bound already. Raises DatabaseError, SettingsError.
+    socket if it is bound already, `neighbours` are nodes that may be killed there. Raises DatabaseError, SettingsError.
     """
-    node = Node(settings, workflows, roles=roles, migrates=migrates, options=EngineOptions(exits=True))
+    node = Node(settings, workflows, roles=roles, migrates=migrates, options=options)
     client = await node.start()
     relax()
     try:
@@ -39,7 +44,12 @@ async def serving(
             yield node, None
             return
         app = create_app(
-            client=client, hints=node.hints, store=node.store, settings=settings, workflows=node.workflows
+            client=client,
+            hints=node.hints,
+            store=node.store,
+            settings=settings,
+            workflows=node.workflows,
+            neighbours=neighbours,
         )
         web = WebServer(app, settings, listening=listening)
         await web.start()
