@@ -104,7 +104,7 @@ def stamp(number: int) -> str:
 
 
 @workflow
-async def test_fan_out(parcels: int = 200) -> str:
+async def test_fan_out(parcels: int = 200) -> str:  # noqa: PT028 - no test
     """Stamp parcels, all at once, on all nodes. Its result is the same whichever of them die meanwhile."""
     stamps = await asyncio.gather(*[stamp(number) for number in range(parcels)])
     return f"{parcels} parcels, seal {hashlib.sha256(''.join(stamps).encode()).hexdigest()[:12]}"

@@ -17,7 +17,6 @@ from orquestrax.core.store.clientverbs import NodeView
 
 SECOND: Final = 1_000_000
 WORKING: Final = frozenset({"alive", "draining", "silent"})
-SILENT: Final = 10.0  # seconds without a heartbeat; about then others declare it dead
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,7 +47,7 @@ class NodeStatus:
     """One process start: what `orquestrax nodes --json` prints and the REST API answers.
 
     number         its fence, never used twice
-    status         alive, draining, silent (no heartbeat for ten seconds), dead (declared so), ended
+    status         alive, draining, silent (no heartbeat for as long as its lease), dead (declared so), ended
     since          when that began
     queues         that it serves; "*" is all of them
     release        of OrquestraX
@@ -114,7 +113,7 @@ def standing(view: NodeView) -> tuple[str, int]:
     """How a node stands, and since when (µs)."""
     if view.status != "alive":
         return {"stopped": "ended"}.get(view.status, view.status), view.ended_at or view.seen_at
-    if view.now - view.seen_at > SILENT * SECOND:
+    if view.now - view.seen_at > view.lease * SECOND:
         return "silent", view.seen_at
     return "alive", view.started_at
 

@@ -85,6 +85,8 @@ class Incarnation:
             definitions=sorted(workflows),
             slots=msgspec.json.encode(dict(slots)).decode(),
             release=release,
+            lease=10.0,
+            python="",
             code=announced(workflows),
         )
         machine.hold(fence_number)

@@ -91,7 +91,7 @@ class Cluster:
     @property
     def summary(self) -> str:
         """How many there are, in words."""
-        counts = {word: 0 for word in LOOKS}
+        counts = dict.fromkeys(LOOKS, 0)
         for card in self.cards:
             counts[card.look.word] += 1
         told = [f"{count} {word}" for word, count in counts.items() if count]
@@ -138,17 +138,29 @@ def _life(node: NodeView, names: Mapping[int, str]) -> Iterator[Happening]:
     if node.ended_at is None:
         return
     if node.status != "dead":
-        yield Happening(f"{id_}-1", node.ended_at, LOOKS["ended"], f"{node.name} ended", "what it held was handed over")
+        yield Happening(
+            f"{id_}-1", node.ended_at, LOOKS["ended"], f"{node.name} ended", "what it held was handed over"
+        )
         return
     by = f" by {_name(node.declared_by, names)}" if node.declared_by is not None else ""
-    details = [CAUSES.get(node.cause or "", ""), _after(node.ended_at - node.seen_at, "its last heartbeat"), _freed(node)]
+    details = [
+        CAUSES.get(node.cause or "", ""),
+        _after(node.ended_at - node.seen_at, "its last heartbeat"),
+        _freed(node),
+    ]
     yield Happening(
-        f"{id_}-1", node.ended_at, LOOKS["dead"], f"{node.name} declared dead{by}", " · ".join(filter(None, details))
+        f"{id_}-1",
+        node.ended_at,
+        LOOKS["dead"],
+        f"{node.name} declared dead{by}",
+        " · ".join(filter(None, details)),
     )
 
 
 def _freed(node: NodeView) -> str:
-    parts = [_many(count, what) for count, what in ((node.freed, "instance"), (node.freed_tasks, "step")) if count]
+    parts = [
+        _many(count, what) for count, what in ((node.freed, "instance"), (node.freed_tasks, "step")) if count
+    ]
     return f"{' and '.join(parts)} freed" if parts else ""
 
 
@@ -180,9 +192,7 @@ def spread_of(run: InstanceView, asked: int, steps: Mapping[str, int], working: 
     whole = max(asked, sum(steps.values()), 1)
     shares, left = [], 0
     for node, count in sorted(steps.items(), key=lambda each: _natural(each[0])):
-        shares.append(
-            Share(node, count, f"{left / whole:.2%}", f"{count / whole:.2%}", node in working)
-        )
+        shares.append(Share(node, count, f"{left / whole:.2%}", f"{count / whole:.2%}", node in working))
         left += count
     result = (run.result or "").strip('"')
     return Spread(run, STATUSES[run.status], result, whole, left, tuple(shares))
