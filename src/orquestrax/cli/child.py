@@ -12,6 +12,7 @@ import socket
 import sys
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final
 
 from orquestrax.base.errors import DefinitionError
@@ -130,7 +131,8 @@ class Control:
             while (order := self.read()) is not None:
                 if isinstance(order, Nodes):
                     hear(order)
-            loop.call_soon_threadsafe(stopped.set)
+            with suppress(RuntimeError):  # the loop is closed: this process is about to end anyway
+                loop.call_soon_threadsafe(stopped.set)
             threading.Event().wait(LAST)
             os._exit(1)
 
