@@ -101,11 +101,12 @@ def test_how_nodes_stand(registered: Callable[..., int], ox: Ox) -> None:
 
 
 def test_different_code_side_by_side(registered: Callable[..., int], ox: Ox) -> None:
-    new, old = '{"d": ["2", "bbbbbbbbbbbb"]}', '{"d": ["1", "aaaaaaaaaaaa"]}'
+    new = '{"d": {"version": "2", "digest": "bbbbbbbbbbbb"}}'
+    old = '{"d": {"version": "1", "digest": "aaaaaaaaaaaa"}}'
     one = registered(code=old)
     two = registered(code=new)
     three = registered(code=new)
-    registered(code='{"d": ["0", "cccc"]}', then="status = 'dead', ended_at = now()")
+    registered(code='{"d": {"version": "0", "digest": "cccc"}}', then="status = 'dead', ended_at = now()")
     last = ox("nodes").out.splitlines()[-1]
     assert (
         last == f"different code of d: 2 (bbbbbbbb) on node-{three}, node-{two}; 1 (aaaaaaaa) on node-{one}"

@@ -17,6 +17,7 @@ from orquestrax.core.store.clientverbs import ClientStore, Order
 from orquestrax.core.store.database import Address, Database, connect
 from orquestrax.core.store.fence import Fence
 from orquestrax.core.store.hints import Hints
+from orquestrax.core.store.journalverbs import JournalStore
 from orquestrax.core.store.nodeverbs import NodeStore, register_node
 from orquestrax.core.store.statements import quoted_schema
 from orquestrax.model.events import Event
@@ -86,7 +87,9 @@ class Rig:
     async def journal(self, fence: Fence, *, lanes: int = 1, address: Address | None = None) -> Journal:
         """A journal that runs; `fenced` is set when it finds its node declared dead."""
         fenced = asyncio.Event()
-        journal = Journal(address or self.address, fence, lanes=lanes, on_fenced=fenced.set)
+        there = address or self.address
+        stores = [JournalStore(there, fence, f"journal {n}") for n in range(lanes)]
+        journal = Journal(stores, on_fenced=fenced.set)
         journal.fenced = fenced  # type: ignore[attr-defined]
         await journal.start()
         self._stack.callback(journal.abandon)

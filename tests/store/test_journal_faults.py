@@ -134,8 +134,8 @@ async def test_a_locked_row_stalls_nobody_else(rig: Rig, told: Told):
 
 async def shorten_lock_timeout(journal: Journal) -> None:
     for lane in journal._lanes:
-        lane.fence._opening = lane.fence._opening.replace("'2s'", "'100ms'")
-        assert "'100ms'" in lane.fence._opening
+        lane._store.fence._opening = lane._store.fence._opening.replace("'2s'", "'100ms'")
+        assert "'100ms'" in lane._store.fence._opening
 
 
 async def test_I4_a_fenced_journal_stops_and_tells_nothing(rig: Rig, told: Told):

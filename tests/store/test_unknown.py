@@ -58,7 +58,7 @@ async def test_I5_writing_again_blindly_is_refused_by_the_key(
     journal = await journal_through(rig, proxy, fence)
 
     async def blindly(self: Lane, batch: list[Write], error: Exception) -> None:
-        self._drop_connection()
+        self._store.drop()
         await self._settle(batch)
 
     monkeypatch.setattr(Lane, "_settle_unknown", blindly)

@@ -60,7 +60,23 @@ def print_table(columns: Sequence[str], rows: Iterable[Sequence[Text | str]], *,
     if not rows:
         console(err=True).print(empty)
         return
-    made = table(columns, rows, wrap=out.is_terminal)
+    _print(out, table(columns, rows, wrap=out.is_terminal))
+
+
+def print_facts(facts: Iterable[tuple[str, Text | str]]) -> None:
+    """Names and values, a line or more each."""
+    from rich.table import Table
+
+    made = Table(box=None, show_header=False, pad_edge=False)
+    made.add_column(style="dim", no_wrap=True)
+    made.add_column(overflow="fold")
+    for name, value in facts:
+        made.add_row(name, value)
+    _print(console(), made)
+
+
+def _print(out: Console, made: Table) -> None:
+    """Tables fill their lines with blanks, which a pipe is spared."""
     if out.is_terminal:
         out.print(made)
         return

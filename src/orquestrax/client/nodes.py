@@ -50,10 +50,11 @@ class NodeStatus:
     status         alive, draining, silent (no heartbeat for as long as its lease), dead (declared so), ended
     since          when that began
     queues         that it serves; "*" is all of them
-    release        of OrquestraX
+    release        of OrquestraX, and `python` of the interpreter
     held           instances in its memory, as of its last heartbeat, as are `waiting` and the used slots
     waiting        steps that wait there for a slot
     heartbeat_age  seconds since its last heartbeat
+    declared_by    of the dead: the number of the node that declared it, and `cause`, why: silent, gone, expired
     """
 
     number: int
@@ -65,6 +66,7 @@ class NodeStatus:
     roles: list[str]
     queues: list[str]
     release: str
+    python: str
     definitions: list[Code]
     slots: dict[str, Slots]
     held: int
@@ -73,6 +75,8 @@ class NodeStatus:
     started_at: datetime
     seen_at: datetime
     ended_at: datetime | None
+    declared_by: int | None
+    cause: str | None
 
     @classmethod
     def of(cls, view: NodeView) -> NodeStatus:
@@ -89,6 +93,7 @@ class NodeStatus:
             roles=view.roles,
             queues=view.queues,
             release=view.release,
+            python=view.python,
             definitions=code_of(view),
             slots=load.slots,
             held=load.held,
@@ -97,6 +102,8 @@ class NodeStatus:
             started_at=_moment(view.started_at),
             seen_at=_moment(view.seen_at),
             ended_at=as_datetime(view.ended_at),
+            declared_by=view.declared_by,
+            cause=view.cause,
         )
 
 
@@ -133,11 +140,8 @@ def load_of(view: NodeView) -> Load:
 
 def code_of(view: NodeView) -> list[Code]:
     """Its definitions by name; without version and digest where it announced none."""
-    code: dict[str, list[str]] = msgspec.json.decode(view.code)
-    return [
-        Code(name=name, version=(of := code.get(name, ["", ""]))[0], digest=of[1])
-        for name in view.definitions
-    ]
+    code: dict[str, dict[str, str]] = msgspec.json.decode(view.code)
+    return [Code(name=name, **code.get(name, {"version": "", "digest": ""})) for name in view.definitions]
 
 
 def mixed(nodes: Iterable[NodeView]) -> dict[str, dict[Code, list[str]]]:

@@ -16,17 +16,12 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Final
 from uuid import UUID
 
-import asyncpg
-
 from orquestrax.base.errors import Fenced, OrquestraxError
-from orquestrax.core.store.batch import BatchWriter, Miscount
-from orquestrax.core.store.database import CONNECTION_LOST, Address, connect, within
-from orquestrax.core.store.fence import Fence, RolledBack, commit
-from orquestrax.core.store.statements import statement
+from orquestrax.core.store.journalverbs import REFUSED, Found, JournalStore
 from orquestrax.model.rows import Verdict, Write
 
 log = logging.getLogger(__name__)
@@ -36,12 +31,10 @@ RECONNECT: Final = 0.25  # seconds between attempts to reach the database again
 
 
 class Journal:
-    """Takes writes in order per instance, and tells each one's verdict after the commit."""
+    """Takes writes in order per instance, and tells each one's verdict after the commit. One lane for each store."""
 
-    def __init__(
-        self, address: Address, fence: Fence, *, lanes: int = 2, on_fenced: Callable[[], None]
-    ) -> None:
-        self._lanes = [Lane(address, fence, f"journal {n}", on_fenced) for n in range(lanes)]
+    def __init__(self, stores: Iterable[JournalStore], *, on_fenced: Callable[[], None]) -> None:
+        self._lanes = [Lane(store, on_fenced) for store in stores]
 
     async def start(self) -> None:
         """Open the connections and begin to write."""
@@ -74,19 +67,18 @@ class Journal:
 class Lane:
     """One connection, one queue, one batch at a time."""
 
-    def __init__(self, address: Address, fence: Fence, name: str, on_fenced: Callable[[], None]) -> None:
-        self.address, self.fence, self.name = address, fence, name
+    def __init__(self, store: JournalStore, on_fenced: Callable[[], None]) -> None:
+        self._store, self.name = store, store.name
         self.queue: deque[Write] = deque()
         self.commits = 0
         self._on_fenced = on_fenced
         self._refused = set[UUID]()
         self._wake = asyncio.Event()
         self._stopping = False
-        self._writer: BatchWriter | None = None
         self._task: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
-        self._writer = await self._connect()
+        await self._store.connect()
         self._task = asyncio.create_task(self._run(), name=self.name)
 
     def submit(self, write: Write) -> None:
@@ -98,16 +90,16 @@ class Lane:
         self._stopping = True
         self._wake.set()
         if self._task is not None:
-            done, _ = await asyncio.wait({self._task}, timeout=self.address.deadline)
+            done, _ = await asyncio.wait({self._task}, timeout=self._store.deadline)
             if not done:
                 log.warning("%s: %d writes are left unwritten", self.name, len(self.queue))
                 self.abandon()
-        self._drop_connection()
+        self._store.drop()
 
     def abandon(self) -> None:
         self._stopping = True
         self.queue.clear()
-        self._drop_connection()  # first: a cancelled statement would send a cancel request
+        self._store.drop()  # first: a cancelled statement would send a cancel request
         if self._task is not None:
             self._task.cancel()
 
@@ -150,9 +142,11 @@ class Lane:
         if not batch:
             return
         try:
-            verdicts = await self._write(batch)
-        except (asyncpg.PostgresError, asyncpg.DataError, Miscount, RolledBack) as error:
-            if await self._rolled_back():
+            if not self._store.connected:
+                await self._reach_database()
+            verdicts = await self._store.write(batch)
+        except REFUSED as error:
+            if await self._store.rolled_back():
                 await self._halve(batch, error)
             else:
                 await self._settle_unknown(batch, error)
@@ -172,22 +166,6 @@ class Lane:
         self._tell(followers, [Verdict.LOST] * len(followers))
         return [write for write in batch if write.key not in self._refused]
 
-    async def _write(self, batch: list[Write]) -> list[Verdict]:
-        if self._writer is None:
-            self._writer = await self._reach_database()
-        return await within(self._writer.connection, self._writer.write(batch), self.address.deadline)
-
-    async def _rolled_back(self) -> bool:
-        """Whether the failed transaction is certainly undone: the connection lives and says ROLLBACK."""
-        if self._writer is None or self._writer.connection.is_closed():
-            return False
-        connection = self._writer.connection
-        try:
-            tag = await within(connection, connection.execute("rollback"), self.address.deadline)
-            return bool(tag == "ROLLBACK")
-        except (*CONNECTION_LOST, asyncpg.PostgresError):
-            return False
-
     async def _halve(self, batch: list[Write], error: Exception) -> None:
         """Isolate the offender, so that one bad instance never stalls the others."""
         if len(batch) == 1:
@@ -205,58 +183,38 @@ class Lane:
             len(batch),
             error,
         )
-        self._drop_connection()
+        self._store.drop()
         rows = await self._what_is_there(batch)
         done, missing = list[Write](), list[Write]()
         for write in batch:
-            written = _is_written(write, rows.get(write.key), self.fence.number)
+            written = _is_written(write, rows.get(write.key), self._store.fence.number)
             (done if written else missing).append(write)
         self._tell(done, [Verdict.COMMITTED] * len(done))
         if missing:
             await self._settle(missing)
 
-    async def _what_is_there(self, batch: Sequence[Write]) -> dict[UUID, asyncpg.Record]:
+    async def _what_is_there(self, batch: Sequence[Write]) -> dict[UUID, Found]:
         """The rows of a batch, as often as it takes to read them."""
         keys = [write.key for write in batch]
         while True:
-            self._writer = await self._reach_database()
-            connection = self._writer.connection
+            await self._reach_database()
             try:
-                return await within(connection, self._read_rows(connection, keys), self.address.deadline)
+                return await self._store.what_is_there(keys)
             except Fenced:
                 raise
             except Exception as error:  # noqa: BLE001 - whatever it was, nothing is known yet
                 log.warning("%s: cannot read the outcome yet: %s", self.name, error)
-                self._drop_connection()
+                self._store.drop()
                 await asyncio.sleep(RECONNECT)
 
-    async def _read_rows(
-        self, connection: asyncpg.Connection, keys: list[UUID]
-    ) -> dict[UUID, asyncpg.Record]:
-        """Owner and last event of each row, read while no other transaction of this node is open."""
-        await self.fence.begin_exclusive(connection)
-        await self.fence.check(connection, self.address.schema)
-        rows = await connection.fetch(statement(self.address.schema, "last_events"), keys)
-        await commit(connection)
-        return {row["key"]: row for row in rows}
-
-    async def _reach_database(self) -> BatchWriter:
+    async def _reach_database(self) -> None:
         """Connect, however long that takes: an outage ends without anybody's help."""
         while True:
             try:
-                return await self._connect()
+                return await self._store.connect()
             except OrquestraxError as error:
                 log.warning("%s: %s", self.name, error)
                 await asyncio.sleep(RECONNECT)
-
-    async def _connect(self) -> BatchWriter:
-        connection = await connect(self.address, name=f"orquestrax {self.name}")
-        return BatchWriter(connection, self.fence, self.address.schema)
-
-    def _drop_connection(self) -> None:
-        if self._writer is not None:
-            self._writer.connection.terminate()
-            self._writer = None
 
     def _tell(self, batch: Sequence[Write], verdicts: Sequence[Verdict]) -> None:
         """From a plain callback: what follows may run workflow code, which must not run inside a Task."""
@@ -277,16 +235,16 @@ class Lane:
                     follower.done(follower, Verdict.LOST)
 
 
-def _is_written(write: Write, row: asyncpg.Record | None, me: int) -> bool:
+def _is_written(write: Write, row: Found | None, me: int) -> bool:
     """Whether a write of unknown outcome is in the database, judged by what only it can have left there.
 
     A row that is not mine was released by this write, whoever has claimed it since.
     """
     if row is None:
         return False
-    released = write.change is not None and write.change.release and row["owner"] != me
+    released = write.change is not None and write.change.release and row.owner != me
     if write.events:
-        written = bool(row["seq"] >= write.events[-1].seq)
+        written = row.seq >= write.events[-1].seq
         write.parked = written and released
         return written
     write.parked = released

@@ -14,7 +14,10 @@ from orquestrax.worker.runner import StepRunner
 
 def announced(workflows: Mapping[str, Workflow[Any, Any]]) -> str:
     """Version and digest of each definition, as JSON."""
-    code = {name: (workflow.version, workflow.digest) for name, workflow in sorted(workflows.items())}
+    code = {
+        name: {"version": workflow.version, "digest": workflow.digest}
+        for name, workflow in sorted(workflows.items())
+    }
     return msgspec.json.encode(code).decode()
 
 
