@@ -146,6 +146,7 @@ class Incarnation:
             on_changed=self._hints.view,
             on_left=self._askers.left,
             on_mail=lambda: self.claimer.look_for_mail(),
+            on_due=self._due,
             on_evicted=lambda _key: self.claimer.reconcile_soon(),
         )
         self.claimer = Claimer(
@@ -296,6 +297,11 @@ class Incarnation:
         for key, history in histories.items():
             if history.heartbeats:
                 self.runner.reports.remember(key, history.heartbeats)
+
+    def _due(self) -> None:
+        """Something is due, here or elsewhere."""
+        self.claimer.look_for_work()
+        self._hints.work()
 
     async def _write_progress(self, batch: Sequence[Said]) -> None:
         await self.progress.write(self.fence.number, batch)

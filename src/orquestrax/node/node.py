@@ -170,9 +170,11 @@ class Node:
 
     def _begin_rechecks(self) -> None:
         if recheck_wanted() and self.workflows:
-            from orquestrax.node.rechecking.rechecker import Rechecker  # noqa: PLC0415 - not in production
+            from orquestrax.node.rechecking.noting import Notes  # noqa: PLC0415 - not in production
+            from orquestrax.node.rechecking.rechecker import Rechecker  # noqa: PLC0415
 
-            self._rechecker = Rechecker(self.store, self.workflows)
+            notes = Notes(self.database, self.hints.view)
+            self._rechecker = Rechecker(self.store, self.workflows, notes=notes, node=lambda: self.name)
             self._rechecker.start()
             self._opened.callback(self._rechecker.abandon)
 
