@@ -13,6 +13,7 @@ import sys
 import threading
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 from orquestrax.base.errors import DefinitionError
@@ -81,21 +82,20 @@ def _serve(begin: Begin, workflows: dict[str, Workflow[..., Any]], control: Cont
 
 
 async def _until_stop(begin: Begin, workflows: dict[str, Workflow[..., Any]], control: Control) -> None:
-    from orquestrax.node.options import EngineOptions
     from orquestrax.node.serving import serving
     from orquestrax.settings import load_settings
 
+    settings = load_settings(begin.flags)
     listening = None if begin.listening is None else socket.socket(fileno=begin.listening)
     neighbours = Neighbours(control)
     stopped = control.stopped(asyncio.get_running_loop(), neighbours.hear)
     async with serving(
-        load_settings(begin.flags),
+        replace(settings, heartbeat=min(settings.heartbeat, BEAT)),
         workflows,
         roles=begin.roles,
         grace=GRACE,
         listening=listening,
         neighbours=neighbours,
-        options=EngineOptions(exits=True, heartbeat=BEAT),
     ) as (_, web):
         control.tell(Ready("" if web is None else web.url, sorted(workflows)))
         await stopped.wait()

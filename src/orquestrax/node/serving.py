@@ -5,18 +5,16 @@ from __future__ import annotations
 import socket
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
-from typing import Any, Final
+from typing import Any
 
 from orquestrax.define.workflow import Workflow
 from orquestrax.node.collector import relax
 from orquestrax.node.node import Node
-from orquestrax.node.options import EngineOptions
+from orquestrax.node.options import engine_options
 from orquestrax.settings import Settings
 from orquestrax.web.app import create_app
 from orquestrax.web.context import Neighbours
 from orquestrax.web.server import WebServer
-
-OPTIONS: Final = EngineOptions(exits=True)
 
 
 @asynccontextmanager
@@ -29,14 +27,15 @@ async def serving(
     migrates: bool | None = None,
     listening: socket.socket | None = None,
     neighbours: Neighbours | None = None,
-    options: EngineOptions = OPTIONS,
 ) -> AsyncIterator[tuple[Node, WebServer | None]]:
     """A node, with the dashboard if "web" is among its roles, for as long as the block runs.
 
     At the end running bodies get `grace` seconds, and the rest is handed over. `listening` is the dashboard's
     socket if it is bound already, `neighbours` are nodes that may be killed there. Raises DatabaseError, SettingsError.
     """
-    node = Node(settings, workflows, roles=roles, migrates=migrates, options=options)
+    node = Node(
+        settings, workflows, roles=roles, migrates=migrates, options=engine_options(settings, exits=True)
+    )
     client = await node.start()
     relax()
     try:
