@@ -28,6 +28,7 @@ from orquestrax.core.store.hints import Hints
 from orquestrax.core.store.nodeverbs import register_node
 from orquestrax.model.queues import NONE
 from orquestrax.model.rows import NewInstance, Verdict
+from orquestrax.node.announcing import announced
 from orquestrax.node.askers import Askers
 from orquestrax.node.options import EngineOptions
 from orquestrax.node.part import Part
@@ -73,9 +74,7 @@ class Incarnation(Services):
             release=release,
             lease=options.lease,
             python=platform.python_version(),
-            code=msgspec.json.encode(
-                {w.name: {"version": w.version, "digest": w.digest} for w in part.workflows.values()}
-            ).decode(),
+            code=announced(part.workflows),
         )
         machine.hold(fence_number)
         space = await database.lock_space()

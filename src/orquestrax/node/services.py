@@ -28,6 +28,7 @@ from orquestrax.core.store.taskverbs import TaskStore
 from orquestrax.define.resources import Resources
 from orquestrax.model.jobs import Said
 from orquestrax.model.rows import History
+from orquestrax.node.announcing import load_of
 from orquestrax.node.askers import Askers
 from orquestrax.node.logowners import LogOwners
 from orquestrax.node.logshipper import LogShipper
@@ -126,6 +127,7 @@ class Services:
             on_fenced=self._declared,
             on_expired=self._expired,
             may_beat=may_beat,
+            load=lambda: load_of(self.orchestrator, self.runner),
         )
 
     def _build_queues(self, part: Part, options: EngineOptions) -> None:

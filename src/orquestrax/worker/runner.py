@@ -83,11 +83,11 @@ class StepRunner:
         # What a body starts from; copying a context costs nothing, whatever it holds.
         self._ground: Final = Context()
         self._ground.run(resources.enter)
-        self._slots: Final = Slots(slots, limits)
-        self.places: Final = self._slots.places
+        self.slots: Final = Slots(slots, limits)
+        self.places: Final = self.slots.places
         self._threads: Final = ThreadPool(f"{node}-step")
         self._processes: Final = ProcessPool(
-            self._slots.free("process"), lambda attempt: self._silence.add(attempt)
+            self.slots.free("process"), lambda attempt: self._silence.add(attempt)
         )
         self._watch: Final = LongWatch(long_after, lambda a: on_long(a.job, a.started_at), self._context)
         self._silence: Final = SilenceWatch(self._cut, self._context)
@@ -100,11 +100,11 @@ class StepRunner:
 
     def free(self, executor: Executor) -> int:
         """How many more bodies may start now."""
-        return 0 if self._stopping or not self._may_start() else self._slots.free(executor)
+        return 0 if self._stopping or not self._may_start() else self.slots.free(executor)
 
     def has_slot(self, executor: Executor) -> bool:
         """Whether `start` may be called for one more job of this executor."""
-        return not self._stopping and self._slots.free(executor) > 0 and self._may_start()
+        return not self._stopping and self.slots.free(executor) > 0 and self._may_start()
 
     def is_running(self, key: BodyKey) -> bool:
         """Whether someone waits for the outcome of this body."""
@@ -183,7 +183,7 @@ class StepRunner:
         return attempt
 
     def _launch(self, attempt: Attempt, executor: Executor) -> None:
-        self._slots.take(executor, attempt.job.step.options.queue)
+        self.slots.take(executor, attempt.job.step.options.queue)
         body: Coroutine[Any, Any, bytes | Delivered | BaseException]
         if self._transactions is not None and attempt.job.step.options.transactional:
             body = run_transactional(attempt, self._resources, self._transactions, self._threads)
@@ -288,7 +288,7 @@ class StepRunner:
         if self.abandoned:
             self.abandoned.pop(attempt, None)
         attempt.call = None  # it holds the body's context, and that holds the attempt
-        self._slots.give_back((options := attempt.job.step.options).executor, options.queue)
+        self.slots.give_back((options := attempt.job.step.options).executor, options.queue)
 
     def _release_late(self, attempt: Attempt) -> None:
         """Nothing is told of this end, but whoever keeps jobs waiting wants to know of the slot."""

@@ -40,6 +40,11 @@ class Slots:
         """How many more bodies may start now; 0 for an executor that this node does not have."""
         return self._free.get(executor, 0)
 
+    @property
+    def used(self) -> dict[Executor, int]:
+        """How many bodies run, by executor."""
+        return {executor: total - self._free[executor] for executor, total in self.capacity.items()}
+
     def places(self, queue: str) -> int | None:
         """How many more bodies of this queue may start now; None if it has no limit."""
         return self._places.get(queue)
