@@ -77,8 +77,8 @@ class StepRunner:
         self._loop: Final = asyncio.get_running_loop()
         # Callbacks run in the node's context, not in that of whichever turn happened to start the job.
         self._context: Final = copy_context()
-        self._now, self._resources, self._on_end = now, resources, on_end
-        self._on_free, self._transactions, self._may_start = on_free, transactions, may_start
+        self._now, self._resources, self._on_end, self._on_free = now, resources, on_end, on_free
+        self._transactions, self._may_start = transactions, may_start
         self._cancel_grace, self._rng = cancel_grace, rng or random.Random()
         # What a body starts from; copying a context costs nothing, whatever it holds.
         self._ground: Final = Context()
