@@ -62,7 +62,9 @@ def test_the_life_of_an_instance(ox: Ox) -> None:
         "waits": [], "blocked": None, "priority": 2, "created_by": "cli", "wake_at": None,
         "deadline": None,
     }  # fmt: skip
-    facts = dict(line.split(maxsplit=1) for line in ox("show", "order-7").out.splitlines())
+    lines = ox("show", "order-7").out.splitlines()
+    assert [line.rstrip() for line in lines] == lines, "a pipe gets no blanks to fill lines"
+    facts = dict(line.split(maxsplit=1) for line in lines)
     assert facts["status"].strip() == "✓ completed"
     assert facts["result"].strip() == '"charged 1 thanks"'
 

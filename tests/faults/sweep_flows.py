@@ -25,7 +25,7 @@ from orderbook.model import Approval, Order
 from orderbook.reading import read_orders
 
 import orquestrax as ox
-from tests.faults import careful, kitchen
+from tests.faults import careful, kitchen, plain_kitchen
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 
@@ -60,7 +60,7 @@ def traced(step: Any) -> None:
 class Sink:
     """The kitchen sink, one instance."""
 
-    workflow = kitchen.kitchen_sink
+    workflow: ox.Workflow[[int], dict[str, object]] = kitchen.kitchen_sink
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -69,10 +69,16 @@ class Sink:
         return [tag]
 
     async def drive(self, client: ox.Client, tag: str) -> Any:
-        run = await client.start(kitchen.kitchen_sink, 7, id=tag)
+        run = await client.start(self.workflow, 7, id=tag)
         with suppress(ox.InstanceEnded):
             await run.signal("approval", True, message_id=f"approval of {tag}")
         return await run.result(60)
+
+
+class PlainSink(Sink):
+    """The same as a plain `def`."""
+
+    workflow = plain_kitchen.plain_kitchen_sink
 
 
 class Careful:
@@ -164,7 +170,7 @@ class Audit:
         return [verdict.flagged, verdict.verified, told["totals"], told["distributions"], told["decision"]]
 
 
-SCENARIOS = {"kitchen": Sink, "careful": Careful, "orders": Orders, "audit": Audit}
+SCENARIOS = {"kitchen": Sink, "plain": PlainSink, "careful": Careful, "orders": Orders, "audit": Audit}
 orders.APPROVAL_DAYS = 1_000_000  # days are short here, and a restart is not to cost the answer
 for _step in (
     kitchen.add, kitchen.in_thread, kitchen.flaky, kitchen.slow, kitchen.large, kitchen.endless, kitchen.missing,

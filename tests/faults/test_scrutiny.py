@@ -66,9 +66,7 @@ def test_I19_dev_says_what_is_not_deterministic_on_the_day_it_is_written(
     assert failed["status"] == "failed"
     assert failed["error"]["type"] == "ForbiddenInWorkflow"
     flows = tmp_path / "flows.py"
-    sentence = (
-        f"does not work in a workflow: put it in a step and await that ({flows}:{line_of('path.open')})"
-    )
+    sentence = f"does not work in a workflow: put it in a step ({flows}:{line_of('path.open')})"
     assert "called by workflow saved" not in log, "what path is, only the hook knows"
     assert sentence in failed["error"]["message"]
     assert sentence in log

@@ -20,7 +20,9 @@ ROOT = Path(__file__).parents[2]
 
 @pytest.mark.verify
 @pytest.mark.timeout(600)
-@pytest.mark.parametrize(("name", "least"), [("kitchen", 30), ("careful", 15), ("orders", 20), ("audit", 12)])
+@pytest.mark.parametrize(
+    ("name", "least"), [("kitchen", 30), ("plain", 30), ("careful", 15), ("orders", 20), ("audit", 12)]
+)
 async def test_I1_I3_I6_I7_I8_I10_I19_killed_at_every_boundary(
     name: str, least: int, dsn: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -92,7 +92,11 @@ TAKES = "it takes order, count, note (optional)"
         (SEVERAL, b'{"ordr":1,"count":2,"x":3}', f"here: it has no argument 'ordr', 'x'; {TAKES}"),
         (SEVERAL, b"[1,2,3,4]", f"here: 4 arguments are given, but {TAKES}"),
         (SEVERAL, b'[{"id":"1"},"x"]', "here, argument 'count': expected int, got str"),
-        (SEVERAL, b'[{"id":"1"},\n 2,]', "here: not valid JSON: expecting value at line 2, column 4"),
+        (
+            SEVERAL,
+            b'[{"id":"1"},\n 2 3]',
+            "here: not valid JSON: expecting ',' delimiter at line 2, column 4",
+        ),
         (SEVERAL, b'{"count":2', "here: not valid JSON: expecting ',' delimiter at line 1, column 11"),
         (SEVERAL, b'"x"', f"here: {TAKES}; give a JSON array of them in order, or"),
         (SEVERAL, b"", "here: not valid JSON: expecting value at line 1, column 1"),

@@ -90,3 +90,8 @@ async def test_every_route_is_there_with_the_token(closed: Web) -> None:
             answer = await http.request(method, address, headers=JSON)
             assert answer.status_code not in (401, 405, 429, 500), path
             assert not answer.headers.get("location", "").startswith("/login") or path == "/logout", path
+
+
+async def test_without_an_id_the_list_is_shown(web: Web) -> None:
+    page = await web.http.get("/workflows", follow_redirects=True)
+    assert (page.status_code, page.url.path) == (200, "/")

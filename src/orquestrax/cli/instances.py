@@ -120,15 +120,7 @@ def show(
     if as_json:
         output.print_json(_as_json(run))
         return
-    out = output.console()
-    from rich.table import Table
-
-    table = Table(box=None, show_header=False, pad_edge=False)
-    table.add_column(style="dim", no_wrap=True)
-    table.add_column(overflow="fold")
-    for name, value in _facts(run):
-        table.add_row(name, value)
-    out.print(table)
+    output.print_facts(_facts(run))
 
 
 def _facts(run: RunStatus) -> list[tuple[str, Any]]:

@@ -14,6 +14,7 @@ from orquestrax.client.views import as_datetime
 
 if TYPE_CHECKING:
     from rich.console import Console
+    from rich.table import Table
     from rich.text import Text
 
 TIMES: Final = ("created_at", "started_at", "ended_at", "first_at", "due", "since", "until")
@@ -66,6 +67,23 @@ def print_table(columns: Sequence[str], rows: Iterable[Sequence[Text | str]], *,
         table.add_column(name, no_wrap=not out.is_terminal)
     for row in rows:
         table.add_row(*row)
+    _print(out, table)
+
+
+def print_facts(facts: Iterable[tuple[str, Text | str]]) -> None:
+    """Names and values, a line or more each."""
+    from rich.table import Table
+
+    table = Table(box=None, show_header=False, pad_edge=False)
+    table.add_column(style="dim", no_wrap=True)
+    table.add_column(overflow="fold")
+    for name, value in facts:
+        table.add_row(name, value)
+    _print(console(), table)
+
+
+def _print(out: Console, table: Table) -> None:
+    """Tables fill their lines with blanks, which a pipe is spared."""
     if out.is_terminal:
         out.print(table)
         return

@@ -24,13 +24,14 @@ _SIGNALS: Final = "add_signal_handler remove_signal_handler"
 _LIFE: Final = """
     run_forever stop close shutdown_asyncgens shutdown_default_executor set_debug
 """
-HAS_A_LOOP: Final = "the workflow has a loop already, await the coroutine or make a task of it"
+HAS_A_LOOP: Final = (
+    "the workflow has a loop already, await the coroutine or make a task of it "
+    "(a plain `def` awaits by orquestrax.await_)"
+)
 _ERRORS: Final = "set_exception_handler default_exception_handler"
 
 _INSTEAD: Final = {
-    **dict.fromkeys(
-        _OUTSIDE.split(), "a connection, file or process cannot be replayed, put it in a step and await that"
-    ),
+    **dict.fromkeys(_OUTSIDE.split(), "a connection, file or process cannot be replayed, put it in a step"),
     **dict.fromkeys(
         _THREADS.split(),
         "a thread cannot be replayed, make the function a step (a plain `def` runs in a thread)",

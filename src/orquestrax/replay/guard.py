@@ -40,13 +40,16 @@ _TOUCHES: Final = """
     subprocess.Popen os.system os.exec os.fork os.forkpty os.posix_spawn os.spawn os.kill os.killpg
     signal.pthread_kill pty.spawn webbrowser.open
 """
-_STEP: Final = "put it in a step and await that"
+_STEP: Final = "put it in a step"
 _INSTEAD: Final = {
     **dict.fromkeys(["open", *_READS.split(), *_TOUCHES.split(), "socket.__new__"], _STEP),
     "_thread.start_new_thread": "make the function a step (a plain `def` runs in a thread)",
     "_thread.start_joinable_thread": "make the function a step (a plain `def` runs in a thread)",
     "time.sleep": "write `await asyncio.sleep(…)`, or put it in a step",
     "builtins.input": "wait for a signal by orquestrax.receive, or put it in a step",
+}
+_IN_DEF: Final = {  # where plain `def` code cannot await
+    "time.sleep": "write `orquestrax.await_(asyncio.sleep(…))`, or put it in a step",
 }
 _CALLED: Final = {
     "socket.__new__": "a socket",
@@ -115,7 +118,9 @@ def _refuse(event: str, args: tuple[Any, ...], culprit: FrameType | None, loop: 
     if event == "open":
         shown = f"open({args[0]!r})" if args[1] in (None, "r") else f"open({args[0]!r}, {args[1]!r})"
     at = "" if culprit is None else f" ({culprit.f_code.co_filename}:{culprit.f_lineno})"
-    sentence = f"{shown} does not work in a workflow: {_INSTEAD[event]}{at}"
+    plain = loop.plain is not None and loop.plain.is_here()
+    instead = (plain and _IN_DEF.get(event)) or _INSTEAD[event]
+    sentence = f"{shown} does not work in a workflow: {instead}{at}"
     # The code may swallow the error, and in production there is no hook to raise it. Silent in replays, as all logs.
     log.warning("instance %s: %s", loop.name, sentence)
     raise ForbiddenInWorkflow(sentence)

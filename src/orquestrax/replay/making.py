@@ -105,13 +105,14 @@ class Maker(ForbiddingLoop):  # type: ignore[misc] # what `type` makes is Any
             self._named += 1
             name = f"{self.name}:{self._named}"
         task.context = copy_context() if context is None else context
+        hidden = IN_A_SET or not listed  # nobody's `all_tasks()` is to find the loop's own
         if eager_start and not self.closed:
             self._hold(task)  # before the tasks that it makes
             task.__init__(coro, loop=self, name=name, context=task.context, eager_start=True)  # type: ignore[misc]
             listed = False
         else:
             task.__init__(coro, loop=self, name=name, context=task.context)  # type: ignore[misc]
-        if IN_A_SET:
+        if hidden:
             asyncio._unregister_task(task)  # noqa: SLF001
         if self.closed:
             coro.close()

@@ -72,7 +72,7 @@ def test_threads(use: Any) -> None:
 )
 def test_the_outside_world(use: Any) -> None:
     message = attempt(use)
-    assert "cannot be replayed, put it in a step and await that" in message
+    assert "cannot be replayed, put it in a step" in message
 
 
 @pytest.mark.parametrize(
@@ -120,7 +120,7 @@ def test_other_threads() -> None:
         lambda loop: asyncio.run_coroutine_threadsafe(step("a"), loop)
     )
     other: concurrent.futures.Future[None] = concurrent.futures.Future()
-    assert "put the work in a step and await that" in attempt(lambda _: asyncio.wrap_future(other))
+    assert "put the work in a step" in attempt(lambda _: asyncio.wrap_future(other))
 
 
 @pytest.mark.parametrize(
@@ -134,7 +134,9 @@ def test_other_threads() -> None:
     ],
 )
 def test_another_loop(use: Any) -> None:
-    assert "the workflow has a loop already, await the coroutine or make a task of it" in attempt(use)
+    assert "the workflow has a loop already, await the coroutine or make a task of it (a plain" in attempt(
+        use
+    )
 
 
 def test_task_factories() -> None:

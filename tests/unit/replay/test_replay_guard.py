@@ -26,9 +26,11 @@ from typing import Any
 
 import pytest
 from tests.unit.replay.kit import Host
+from tests.unit.replay.plainly import plain
 
 from orquestrax.base.errors import ForbiddenInWorkflow
 from orquestrax.replay import guard
+from orquestrax.replay.bridge import await_
 
 guard.install()
 FILE = __file__
@@ -242,7 +244,22 @@ def test_a_refusal_that_nobody_catches_is_the_failure_of_the_workflow(tmp_path: 
 
     kind, text = Host(main).error
     assert kind == "ForbiddenInWorkflow"
-    assert "put it in a step and await that" in text
+    assert "put it in a step (" in text
+
+
+def test_plain_code_is_told_what_it_can_write() -> None:
+    def sleeps() -> None:
+        sys.audit("time.sleep", 1)  # which Python itself tells of only from 3.13 on
+
+    async def awaits() -> None:
+        sleeps()
+
+    def mixed() -> None:
+        await_(awaits())
+
+    said = [Host(main).error[1] for main in (plain(sleeps), awaits, plain(mixed))]
+    assert ["write `orquestrax.await_(asyncio.sleep(…))`" in each for each in said] == [True, False, False]
+    assert ["write `await asyncio.sleep(…)`" in each for each in said] == [False, True, True]
 
 
 def test_what_a_cleanup_does_at_eviction_is_refused_in_silence(

@@ -40,12 +40,14 @@ class _Lint:
     def __init__(self, workflow: Workflow[..., Any], sources: Sources, homes: Homes) -> None:
         self._workflow, self._sources, self._homes = workflow, sources, homes
         self._root = innermost(workflow.fn)
+        self._in_plain = False
         self._found: list[Finding] = []
 
     def run(self) -> list[Finding]:
         read = self._sources.of(self._root)
         if read is None or _all_allowed(*read):
             return []
+        self._in_plain = not isinstance(read[1], ast.AsyncFunctionDef)
         waiting, seen = deque([self._root]), {self._root.__code__}
         while waiting and len(seen) <= _MOST:
             for function in self._walk(waiting.popleft()):
@@ -71,7 +73,13 @@ class _Lint:
                 self._found.append(Finding(file, first, what, instead, self._workflow.name, within))
 
         infer = Inference(Bindings(node), Surroundings(function, self._homes))
-        walk = Walk(infer, report, is_root=is_root, is_async=isinstance(node, ast.AsyncFunctionDef))
+        walk = Walk(
+            infer,
+            report,
+            is_root=is_root,
+            is_async=isinstance(node, ast.AsyncFunctionDef),
+            in_plain=self._in_plain,
+        )
         walk.run(node)
         return walk.reached
 

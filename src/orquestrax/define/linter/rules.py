@@ -11,11 +11,13 @@ class Rule:
     """`says` follows the facility's name in a sentence, `instead` ends it.
 
     free_from  with so many arguments it is deterministic after all, and nothing is reported
+    in_def     ends it where a plain `def` cannot `await`, "" for `instead`
     """
 
     says: str
     instead: str
     free_from: int | None = None
+    in_def: str = ""
 
 
 _STEP: Final = "do it in a step"
@@ -29,14 +31,24 @@ NETWORK: Final = Rule("talks to the network again in every replay", _STEP)
 PROCESSES: Final = Rule("touches processes of the machine again in every replay", _STEP)
 THREADS: Final = Rule("brings in a thread, whose timing no replay repeats", "make it a plain `def` step")
 SLEEP: Final = Rule(
-    "stops every workflow of the node and is not durable", "use `await asyncio.sleep(…)`, which is"
+    "stops every workflow of the node and is not durable",
+    "use `await asyncio.sleep(…)`, which is",
+    in_def="use `ox.await_(asyncio.sleep(…))`, which is",
 )
 MACHINE: Final = Rule(
     "may say something else on the next machine", "read it in a step, or take it as an input"
 )
 ADDRESSES: Final = Rule("is another number in every process", "use a value of your own, such as an id")
-PEOPLE: Final = Rule("waits for a terminal that no node has", "wait for a signal: `await ox.receive(…)`")
-LOOPS: Final = Rule("brings in an event loop that the engine does not run", "await it, or do it in a step")
+PEOPLE: Final = Rule(
+    "waits for a terminal that no node has",
+    "wait for a signal: `await ox.receive(…)`",
+    in_def="wait for a signal: `ox.await_(ox.receive(…))`",
+)
+LOOPS: Final = Rule(
+    "brings in an event loop that the engine does not run",
+    "await it, or do it in a step",
+    in_def="hand what it runs to `ox.await_(…)`, or do it in a step",
+)
 FOREIGN: Final = Rule("is not asyncio's, so it is neither durable nor replayed", "use asyncio's counterpart")
 ZONE: Final = Rule("depends on the machine's time zone", "pass the time zone", free_from=2)
 

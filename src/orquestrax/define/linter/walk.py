@@ -29,6 +29,7 @@ class Walk(ast.NodeVisitor):
 
     is_root   the workflow's own function
     is_async  whether it is an `async def`, where `step.call` blocks; what a plain `def` does depends on its caller
+    in_plain  whether the workflow is a plain `def`, where `ox.await_` stands for `await`
     reached   the functions that it calls or hands on
     """
 
@@ -36,6 +37,7 @@ class Walk(ast.NodeVisitor):
     report: Report
     is_root: bool
     is_async: bool
+    in_plain: bool = False
     reached: list[FunctionType] = field(default_factory=list)
     depth: int = 0
 
@@ -118,29 +120,44 @@ class Walk(ast.NodeVisitor):
         home = "" if found is None else found.name.removeprefix("builtins.").replace("()", "")
         if home and text.rpartition(".")[2] != home.rpartition(".")[2]:
             label += f", which is {home},"
-        self.report(node, f"{label} {rule.says}", rule.instead)
+        self.report(node, f"{label} {rule.says}", (self._calls and rule.in_def) or rule.instead)
 
     # -- what is asked for and not waited for --
 
+    @property
+    def _calls(self) -> bool:
+        """Whether this is plain code of a plain workflow: it waits by `step.call` and `ox.await_`."""
+        return self.in_plain and not self.is_async
+
     def visit_Expr(self, node: ast.Expr) -> None:
         if isinstance(node.value, ast.Call):
-            function = self.infer.of(node.value.func)
-            name = ast.unparse(node.value.func)
-            ruled = _rule_for_call(node.value, function) is not None
-            if function is not None and not ruled and _must_be_awaited(function.value):
-                blocks = isinstance(function.value, Step) and not self.is_async
-                instead = f"write `{name}.call(…)`" if blocks else f"write `await {name}(…)`"
-                self.report(node, f"{name}(…) is never awaited, so it never runs", instead)
+            function = self._unawaited(node.value)
+            if function is not None and _rule_for_call(node.value, function) is None:
+                name = ast.unparse(node.value.func)
+                what = f"{name}(…) is never awaited, so it never runs"
+                self.report(node, what, f"write `{self._awaited(name, function)}`")
         self.generic_visit(node)
 
     def visit_Return(self, node: ast.Return) -> None:
-        if self.is_root and self.is_async and not self.depth and isinstance(node.value, ast.Call):
-            function = self.infer.of(node.value.func)
-            if function is not None and _must_be_awaited(function.value):
+        waits = self.is_async or self._calls
+        if self.is_root and waits and not self.depth and isinstance(node.value, ast.Call):
+            function = self._unawaited(node.value)
+            if function is not None:
                 name = ast.unparse(node.value.func)
                 what = f"the result is {name}(…) itself, which was not awaited"
-                self.report(node, what, f"write `return await {name}(…)`")
+                self.report(node, what, f"write `return {self._awaited(name, function)}`")
         self.generic_visit(node)
+
+    def _unawaited(self, call: ast.Call) -> Reference | None:
+        """What is called, if calling it alone does nothing."""
+        function = self.infer.of(call.func)
+        return function if function is not None and _must_be_awaited(function.value) else None
+
+    def _awaited(self, name: str, function: Reference) -> str:
+        """The call as it is waited for in this place."""
+        if isinstance(function.value, Step) and not self.is_async:
+            return f"{name}.call(…)"
+        return f"ox.await_({name}(…))" if self._calls else f"await {name}(…)"
 
     # -- state that instances share --
 

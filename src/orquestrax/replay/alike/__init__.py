@@ -65,7 +65,7 @@ class _Hook:
 
     def wrap_future(self, future: Any, loop: asyncio.AbstractEventLoop | None) -> Any:
         if (exchange.ours() is not None or isinstance(loop, Loop)) and not futures.isfuture(future):
-            refuse("a future of another thread", "put the work in a step and await that")
+            refuse("a future of another thread", "put the work in a step")
         return self.originals["wrap_future"](future, loop=loop)
 
     def run(self, main: Any, options: dict[str, Any]) -> Any:

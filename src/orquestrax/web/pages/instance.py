@@ -25,9 +25,12 @@ UNFIT = 422
 
 
 @router.get("/workflows/{id_:path}")
-async def instance(request: Request, id_: str) -> HTMLResponse:
-    """Everything about one instance. Raises NotFound, InvalidId."""
-    return await _page(request, id_ or request.query_params.get("id", ""), {"action": ""})
+async def instance(request: Request, id_: str) -> Response:
+    """Everything about one instance; without an id the list. Raises NotFound, InvalidId."""
+    named = id_ or request.query_params.get("id", "")
+    if not named:
+        return RedirectResponse(Links(prefix_of(request)).to("/"))
+    return await _page(request, named, {"action": ""})
 
 
 async def _page(request: Request, id_: str, form: dict[str, Any], *, status: int = 200) -> HTMLResponse:

@@ -158,6 +158,41 @@ async def waits() -> str:
     assert [finding.instead for finding in found] == ["write `await charge(…)`", "write `charge.call(…)`"]
 
 
+def test_plain_def_workflows_are_told_how_they_wait(lint_source: Lint) -> None:
+    """`await` cannot be written there; in their `async def` helpers it can."""
+    found = lint_source(
+        STEPS
+        + """
+import time
+async def rest(): time.sleep(1)
+def nap(): time.sleep(2)
+@ox.workflow
+def plain() -> str:
+    time.sleep(3)
+    input()
+    asyncio.run(rest())
+    asyncio.sleep(4)
+    nap()
+    ox.await_(rest())
+    return charge("x")
+@ox.workflow
+async def waits() -> None:
+    def nested(): time.sleep(5)
+    nested()
+"""
+    )
+    assert [finding.instead for finding in found] == [
+        "use `await asyncio.sleep(…)`, which is",
+        "use `ox.await_(asyncio.sleep(…))`, which is",
+        "use `ox.await_(asyncio.sleep(…))`, which is",
+        "wait for a signal: `ox.await_(ox.receive(…))`",
+        "hand what it runs to `ox.await_(…)`, or do it in a step",
+        "write `ox.await_(asyncio.sleep(…))`",
+        "write `return charge.call(…)`",
+        "use `await asyncio.sleep(…)`, which is",
+    ]
+
+
 CLEAN = """
 import datetime, math, json, re, hashlib, itertools, functools, random, uuid, logging, os.path, decimal, urllib.parse
 import subprocess, requests, socket

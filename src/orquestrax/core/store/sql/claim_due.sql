@@ -19,11 +19,11 @@ with due as (
     limit $4::integer
 )
 update {schema}.instances as i
-set owner = $1, node = $1, wake_at = null, lost_owner = null, blocked = null, blocked_by = null,
+set owner = $1, node = $1, wake_at = null, blocked = null, blocked_by = null,
     status = case when i.status in ('pending', 'blocked') then 'running' else i.status end,
     started_at = coalesce(i.started_at, {schema}.now()), started_on = coalesce(i.started_on, $1)
 from due
 where i.key = due.key and exists (select from {schema}.nodes where fence = $1 and status = 'alive')
 returning i.key, i.id, i.definition, i.version, i.status, i.started_at, i.mail, i.input::text,
-          i.created_at, i.deadline,
+          i.created_at, i.deadline, i.suspicion,
           due.lost_owner, due.started_at is null as never_started, due.status = 'blocked' as blocked
