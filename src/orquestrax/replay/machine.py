@@ -121,16 +121,13 @@ class Machine:
     def take(self) -> tuple[list[Command], list[Command]]:
         """Asked and still open (or the end), and abandoned, since the last time, each in order."""
         asked, abandoned = self._asked, self._abandoned
-        self._handed_out = self.issued
-        if asked:
-            self._asked, open_ = [], self.open
-            if len(asked) > 1 or asked[0].number not in open_:
-                asked = [each for each in asked if each.number in open_ or isinstance(each, Finish)]
+        self._asked, self._abandoned, self._handed_out = [], [], self.issued
+        open_ = self.open
+        if len(asked) > 1 or (asked and asked[0].number not in open_):  # mostly it is one step
+            asked = [each for each in asked if each.number in open_ or isinstance(each, Finish)]
         if abandoned:
-            self._abandoned = []
             abandoned.sort(key=_number_of)
-            return asked, abandoned
-        return asked, []
+        return asked, abandoned
 
     def clear(self) -> None:
         """Let go of everything that code could still be reached through."""
