@@ -30,8 +30,7 @@ class DatabaseClock:
     def now(self) -> int:
         """The bound, in microseconds. 0 until the first reply."""
         bound = self._base + int((self._monotonic() - self._received) * 1_000_000 * DRIFT)
-        if bound > self._latest:
-            self._latest = bound
+        self._latest = max(self._latest, bound)
         return self._latest
 
     def seconds_until(self, due: int) -> float:
