@@ -159,7 +159,7 @@ class Dispatcher:
         if not self._on_outcome(job, outcome):
             self._kept[job.key] = (job, outcome)
         executor = job.step.options.executor
-        if self._waiting[executor]:
+        if self._waiting.counts[executor] or self.peers.spreads:
             self.freed(executor)
 
     def freed(self, executor: Executor) -> None:
