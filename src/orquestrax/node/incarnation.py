@@ -1,9 +1,10 @@
 """One incarnation of a node: everything that belongs to one fence, from registration to its end.
 
-Services in the order of starting: record lock, journal, step runner, orchestrator, claimer, heartbeat. They stop in
-the reverse order; `abandon` drops them all at once, as a crash would, which is also what happens to an incarnation
-that was declared dead or could not renew its lease. Whoever comes back after that is another incarnation: it declares
-its former self dead, which nobody has to wait for, and takes back what the instances were suspected of meanwhile.
+Services in the order of starting: record lock, journal, step runner, orchestrator, claimer, heartbeat, upkeep. They
+stop in the reverse order; `abandon` drops them all at once, as a crash would, which is also what happens to an
+incarnation that was declared dead or could not renew its lease. Whoever comes back after that is another incarnation:
+it declares its former self dead, which nobody has to wait for, and takes back what the instances were suspected of
+meanwhile.
 """
 
 from __future__ import annotations
@@ -45,6 +46,7 @@ from orquestrax.node.askers import Askers
 from orquestrax.node.logowners import LogOwners
 from orquestrax.node.logshipper import LogShipper
 from orquestrax.node.options import EngineOptions
+from orquestrax.node.upkeep import Upkeep
 from orquestrax.worker.runner import StepRunner
 from orquestrax.worker.slots import DEFAULT_SLOTS
 from orquestrax.worker.transactions.service import Transactions
@@ -166,6 +168,7 @@ class Incarnation:
             owner=LogOwners(self.orchestrator.memory, self.runner),
             on_written=self._hints.view,
         )
+        self.upkeep = Upkeep([self.progress.sweep], every=options.upkeep)
         self._build_heartbeat(options, may_beat)
 
     def _build_heartbeat(self, options: EngineOptions, may_beat: Callable[[], bool]) -> None:
@@ -213,7 +216,6 @@ class Incarnation:
 
     async def _start(self, workflows: Mapping[str, Workflow[Any, Any]]) -> None:
         await self.journal.start()
-        await self.progress.sweep()
         await self.store.wake_blocked([(name, workflow.digest) for name, workflow in workflows.items()])
         self._unlisten = [
             self._hints.listen("work", lambda _payload: self.claimer.look_for_work()),
@@ -222,6 +224,7 @@ class Incarnation:
         self.heartbeat.start()
         self.logs.start()
         self.claimer.start()
+        self.upkeep.start()
         self.runner.warm(collect(workflows=workflows.values()).steps.values())
 
     async def _bury_siblings(self, space: int) -> None:
@@ -234,8 +237,9 @@ class Incarnation:
             death = await declare_dead(
                 self._database.address, space, row["fence"], row["heartbeat"], by=self.fence.number
             )
-            if death is not None:
-                self._died(death)
+            if death is not None:  # no news to whoever started it again
+                log.info("node %s died: what it held goes on here", death.name)
+                self._hints.work()
             self.machine.forget(row["fence"])
 
     async def _succeed(self, former: Fence) -> None:
@@ -275,7 +279,7 @@ class Incarnation:
     def _died(self, death: Death) -> None:
         """Another node was declared dead by this one: what it held is due."""
         log.warning(
-            "node %s died, %.1f s after its last sign of life: %d instances go on elsewhere",
+            "node %s is dead, %.1f s after its last sign of life: the other nodes go on with what it held (%d)",
             death.name,
             death.silent,
             death.instances,
@@ -312,6 +316,7 @@ class Incarnation:
 
     async def stop(self, grace: float) -> None:
         """A clean stop: bodies get `grace` seconds, everything else is handed over at once."""
+        await self.upkeep.stop()
         await self.claimer.stop()
         self.orchestrator.dispatcher.close()
         await self.runner.stop(grace)
@@ -331,6 +336,7 @@ class Incarnation:
 
     def abandon(self) -> None:
         """Drop everything at once, as a crash would."""
+        self.upkeep.abandon()
         self.claimer.abandon()
         self.transactions.close()
         self.journal.abandon()
