@@ -2,7 +2,8 @@
 
 `python -m bench.takeover [instances]`. Two nodes as processes with homes of their own, as on two machines, with the
 default lease, heartbeat and poll; 50,000 older starts wait when the death is declared. Prints the seconds from the kill
-until it was declared, until all were claimed and until all went on, and how many of the older starts had ended by then.
+until it was declared, until all were claimed and until all went on; the processor time that the heir took, the seconds
+from the last sign of life to the declaration, and how many of the older starts had ended by then.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ import time
 from pathlib import Path
 
 import asyncpg
+import psutil
 
 import orquestrax as ox
 from orquestrax.core.store.database import Address
@@ -89,6 +91,7 @@ async def takeover(folder: Path, dsn: str, instances: int) -> dict[str, float]:
             )
         await until(connection, f"select count(*) from {SCHEMA}.nodes where status = 'alive'", 2)
         await asyncio.sleep(5)
+        before = sum(psutil.Process(processes[1].pid).cpu_times()[:2])
         killed = time.monotonic()
         processes[0].kill()
         await asyncio.sleep(8)
@@ -102,6 +105,9 @@ async def takeover(folder: Path, dsn: str, instances: int) -> dict[str, float]:
             await until(connection, f"select count(*) from {SCHEMA}.{query}", wanted)
             figures[name] = round(time.monotonic() - killed, 2)
         rest = f"select count(*) from {SCHEMA}.instances where definition = 'older' and status = 'completed'"
+        figures["processor"] = round(sum(psutil.Process(processes[1].pid).cpu_times()[:2]) - before, 2)
+        silent = f"select extract(epoch from ended_at - seen_at) from {SCHEMA}.nodes where status = 'dead'"
+        figures["silent"] = round(float(await connection.fetchval(silent)), 2)
         figures["older"] = await connection.fetchval(rest)
     finally:
         for process in processes:
