@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import datetime
-
-import msgspec
 
 from orquestrax.client.views import as_datetime
 from orquestrax.model.tasks import QueueView
 
 
-class QueueStatus(msgspec.Struct, frozen=True, kw_only=True):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QueueStatus:
     """One queue, as far as its steps have left the node of their instance.
 
     waiting    steps that no node has taken yet
