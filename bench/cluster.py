@@ -54,25 +54,19 @@ class Nodes:
     async def start(self, client: ox.Client, *flags: str) -> None:
         """One more node, once the others see it."""
         before = await _alive(client)
-        arguments = ["start", "bench.cluster", "--roles", "engine,worker", *flags]
-        environment = {**os.environ, "ORQUESTRAX_HOME": str(self._home)}
-        command = [
-            sys.executable,
-            "-m",
-            "orquestrax",
-            *arguments,
-            "--database",
-            self._dsn,
-            "--namespace",
-            "bench",
-        ]
-        process = subprocess.Popen(command, env=environment, stderr=subprocess.DEVNULL)
+        process = self._spawn(*flags)
         self._running.append(process)
         while await _alive(client) <= before:
             if process.poll() is not None:
-                raise RuntimeError(f"{' '.join(command)} has ended with {process.returncode}")
+                raise RuntimeError(f"a node has ended with {process.returncode}")
             await asyncio.sleep(0.05)
         await asyncio.sleep(2.5)  # two polls: each knows of the other by then
+
+    def _spawn(self, *flags: str) -> subprocess.Popen[bytes]:
+        where = ["--database", self._dsn, "--namespace", "bench"]
+        command = [sys.executable, "-m", "orquestrax", "start", "bench.cluster", "--roles", "engine,worker"]
+        environment = {**os.environ, "ORQUESTRAX_HOME": str(self._home)}
+        return subprocess.Popen([*command, *flags, *where], env=environment, stderr=subprocess.DEVNULL)
 
     def stop(self) -> None:
         """All of them."""
