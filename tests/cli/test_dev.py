@@ -258,4 +258,4 @@ def alive(ox: Ox) -> list[dict[str, Any]]:
 
 
 def test_how_many_nodes(nothing_written: None, ox: Ox) -> None:
-    ox("dev", "--nodes", "0").refused(2, "0 is not in the range")
+    ox("dev", "--nodes", "0").refused(2, "'--nodes': input should be greater than or equal to 1")

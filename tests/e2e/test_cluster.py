@@ -81,6 +81,7 @@ async def test_a_node_dies_in_the_middle_of_a_fan_out(open_page, dsn: str, tmp_p
         await expect(spread.locator(".result code")).to_have_text(RESULT, timeout=100_000)
         await expect(spread.locator(".spread-done")).to_have_text("200 of 200")
         assert await never_reloaded(page)
+        await page.goto("about:blank")  # an open page would go on asking for its stream
 
 
 async def test_the_only_node_dies_under_its_own_page(open_page, dsn: str, tmp_path: Path) -> None:
@@ -101,3 +102,4 @@ async def test_the_only_node_dies_under_its_own_page(open_page, dsn: str, tmp_pa
             await page.set_viewport_size({"width": width, "height": 740})
             assert await page.evaluate(SIDEWAYS) == 0
             assert await page.evaluate(SMALL) == []
+        await page.goto("about:blank")
