@@ -4,6 +4,8 @@ One listening connection per process; channels carry the schema's name. What is 
 few milliseconds at most, off the commit path: a NOTIFY in every commit costs a factor of two to three.
 
     <schema>.work          something became due
+    <schema>.tasks         steps wait in the cluster's queues
+    <schema>.gone          steps in the cluster's queues are not waited for any more
     <schema>.node.<fence>  there is mail for that node
     <schema>.view          the payload lists keys of instances that changed ("*": too many to list)
 """
@@ -63,6 +65,16 @@ class Hints:
         self._channels.add(self.channel("work"))
         self._wake.set()
 
+    def tasks(self) -> None:
+        """There are steps to take."""
+        self._channels.add(self.channel("tasks"))
+        self._wake.set()
+
+    def gone(self) -> None:
+        """There are steps to give up."""
+        self._channels.add(self.channel("gone"))
+        self._wake.set()
+
     def node(self, fence: int) -> None:
         """There is mail for this node."""
         self._channels.add(self.channel(f"node.{fence}"))
@@ -70,8 +82,9 @@ class Hints:
 
     def view(self, key: UUID) -> None:
         """An instance changed."""
+        if not self._keys:
+            self._wake.set()
         self._keys.add(key)
-        self._wake.set()
 
     def start(self) -> None:
         """Begin to listen and send."""
