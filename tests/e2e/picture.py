@@ -25,7 +25,7 @@ async def main() -> None:
     with tempfile.TemporaryDirectory(prefix="orquestrax-picture-") as folder:
         server = start_embedded(home=Path(folder), project=Path(folder))
         try:
-            async with development(server.dsn, Path(folder), nodes=3) as url:
+            async with development(server.dsn, Path(folder), nodes=3, namespace="orquestrax") as url:
                 await take(url)
         finally:
             server.stop()
@@ -35,7 +35,7 @@ async def take(url: str, target: Path = TARGET) -> None:
     """One fan-out, at its best moment."""
     async with async_playwright() as playwright:
         browser = await playwright.chromium.launch(executable_path=chromium(), headless=True, args=[*FLAGS])
-        page = await browser.new_page(viewport={"width": WIDTH, "height": HEIGHT})
+        page = await browser.new_page(viewport={"width": WIDTH, "height": HEIGHT}, reduced_motion="reduce")
         await page.goto(f"{url}/nodes")
         await page.click("#fan-out")
         await done(page, MIDDLE)
@@ -50,7 +50,7 @@ async def take(url: str, target: Path = TARGET) -> None:
         )
         await page.locator(".card").nth(2).wait_for(timeout=30_000)
         await done(page, 2 * MIDDLE)
-        await page.mouse.move(WIDTH / 2, HEIGHT - 10)
+        await page.mouse.move(WIDTH / 2, 2)
         target.parent.mkdir(parents=True, exist_ok=True)
         await page.screenshot(path=target)
         await browser.close()

@@ -25,13 +25,15 @@ RESULT = f"200 parcels, seal {hashlib.sha256(STAMPS.encode()).hexdigest()[:12]}"
 
 
 @asynccontextmanager
-async def development(dsn: str, home: Path, *, nodes: int) -> AsyncIterator[str]:
+async def development(
+    dsn: str, home: Path, *, nodes: int, namespace: str = "e2e_cluster"
+) -> AsyncIterator[str]:
     """`orquestrax dev` in a schema of its own, until the end of the block; the address of its dashboard."""
     port = free_port()
     (home / "empty.py").write_text("")
     dev = await asyncio.create_subprocess_exec(
         sys.executable, "-m", "orquestrax", "dev", "empty.py", "--nodes", str(nodes), "--port", str(port),
-        "--database", dsn, "--namespace", f"e2e_cluster{nodes}", "--yes",
+        "--database", dsn, "--namespace", namespace, "--yes",
         cwd=home, env={**os.environ, "ORQUESTRAX_HOME": str(home)}, stderr=asyncio.subprocess.PIPE,
     )  # fmt: skip
     assert dev.stderr is not None
@@ -84,9 +86,10 @@ async def test_a_node_dies_in_the_middle_of_a_fan_out(open_page, dsn: str, tmp_p
         await page.goto("about:blank")  # an open page would go on asking for its stream
 
 
+@pytest.mark.verify
 async def test_the_only_node_dies_under_its_own_page(open_page, dsn: str, tmp_path: Path) -> None:
     """The page is served by the process that is killed: it comes back by itself."""
-    async with development(dsn, tmp_path, nodes=1) as url:
+    async with development(dsn, tmp_path, nodes=1, namespace="e2e_alone") as url:
         refused = ("ERR_INCOMPLETE_CHUNKED_ENCODING", "ERR_CONNECTION_RESET", "ERR_EMPTY_RESPONSE")
         page = await open_page(f"{url}/nodes", expects=refused)
         card = page.locator(".card")
