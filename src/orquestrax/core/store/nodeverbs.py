@@ -77,10 +77,15 @@ class NodeStore(Held):
         """These instances have lived here long enough: the deaths of the nodes before were not theirs."""
         await self._fenced("clear_suspicion", list(keys))
 
-    async def took_over(self, taken: Mapping[int, int]) -> dict[int, tuple[str, int]]:
-        """Note how many instances of which dead nodes go on here; returns their names and last signs of life."""
-        rows = await self._fenced("note_takeovers", list(taken), list(taken.values()))
-        return {row["dead"]: (row["name"], row["seen_at"]) for row in rows}
+    async def dead(self, fences: Iterable[int]) -> dict[int, tuple[str, int]]:
+        """Names and last signs of life of these nodes."""
+        return {
+            row["fence"]: (row["name"], row["seen_at"]) for row in await self._read("dead_nodes", [*fences])
+        }
+
+    async def took_over(self, taken: Mapping[int, int]) -> None:
+        """Note how many more instances of which dead nodes go on here."""
+        await self._fenced("note_takeovers", list(taken), list(taken.values()))
 
     async def release(self) -> None:
         """A clean stop: what is mine is due for others at once, and this incarnation ends."""
