@@ -69,23 +69,28 @@ class Work:
 
 
 async def silence(rig: Rig, node: Any) -> int:
-    """A node that is not heard of any more, as if its machine had gone; returns its fence."""
+    """A node that is not heard of any more; returns its fence. Its process lives: it is this one."""
     fence: int = node.incarnation.fence.number
     node.incarnation.abandon()
     node._keeper.cancel()
-    await rig.rows("update {schema}.nodes set boot_id = 'elsewhere' where fence = $1", fence)
     return fence
 
 
-async def test_I14_another_node_observes_the_death_and_takes_over(rig: Rig, tmp_path: Path):
+@pytest.mark.parametrize(("home", "suspicion"), [("elsewhere", 1), ("here", 0)])
+async def test_I14_I18_another_node_observes_the_death_and_takes_over(
+    rig: Rig, tmp_path: Path, home: str, suspicion: int
+):
+    """Whether its process lives is known of neighbours alone. If it does, nothing that ran there is to blame."""
     work = Work()
     held = work.workflow()
-    async with running(rig, tmp_path / "b", held, options=OPTIONS) as (second, client):
-        async with running(rig, tmp_path / "a", held, options=OPTIONS) as (first, near):
+    async with running(rig, tmp_path / "here", held, options=OPTIONS) as (second, client):
+        async with running(rig, tmp_path / home, held, options=OPTIONS) as (first, near):
             await near.start(held, "a", id="a")
             await until(lambda: work.began == ["a"])
             name, fence = first.name, await silence(rig, first)
             await until(lambda: work.began == ["a", "a"])
+            (row,) = await rig.rows("select suspicion from {schema}.instances")
+            assert row["suspicion"] == suspicion
         work.go.set()
         run = await client.get("a", held)
         assert await run.result(10) == "a"
