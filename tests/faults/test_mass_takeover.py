@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 
 import pytest
-
 from bench.takeover import measure
 
 LEASE, HEARTBEAT, POLL = 10.0, 2.0, 1.0

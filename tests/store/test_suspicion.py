@@ -209,7 +209,7 @@ async def test_a_message_to_a_suspect_leaves_it_in_its_lane(rig: Rig, cluster: C
 
 
 async def test_I8_a_takeover_that_is_not_yet_history_is_not_forgotten(rig: Rig, cluster: Cluster):
-    """The claim committed and the reading of histories failed: the owner finds its rows again, and from whom they are."""
+    """The claim committed and reading the histories failed: the owner finds its rows again, and whose they were."""
     key = await rig.pending()
     await cluster.take(1)
     dead = cluster.fence.number
