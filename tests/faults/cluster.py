@@ -47,8 +47,8 @@ class Cluster:
     address: Address
     client: ox.Client
     flows: str
-    heartbeat: float = 0.4
-    lease: float = 3.0
+    heartbeat: float = 0.5
+    lease: float = 4.0
     poll: float = 0.2
     members: list[Member] = field(default_factory=list)
 
