@@ -48,6 +48,6 @@ join {schema}.instances as i on i.key = ranked.instance
 left join {schema}.progress as p on p.instance = ranked.instance and p.command = ranked.command
 where t.instance = ranked.instance and t.command = ranked.command and ranked.place <= ranked.free
   and exists (select from {schema}.nodes where fence = $1 and status = 'alive')
-returning t.instance, t.command, t.attempt, t.step, t.queue, t.options::text, t.input::text, t.asked_at, t.first_at,
+returning t.instance, t.command, t.attempt, t.step, t.queue, t.executor, t.options::text, t.input::text, t.asked_at, t.first_at,
           t.started_at, i.id as instance_id, i.definition, i.owner, null::text as lost, null::text as expiry,
           p.node as spoke, p.details::text as heartbeat
