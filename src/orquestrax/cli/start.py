@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from contextlib import nullcontext
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
@@ -35,10 +34,14 @@ def start(
     host: options.Host = None,
     port: options.Port = None,
     processes: options.Processes = None,
+    grace: Annotated[
+        float, typer.Option(metavar="SECONDS", min=0, help="What running steps have to end in when it stops.")
+    ] = GRACE,
 ) -> None:
-    """Run a node that serves the modules' workflows, until Ctrl-C or SIGTERM.
+    """Run a node that serves the modules' workflows, until Ctrl-C, SIGTERM or `orquestrax drain`.
 
-    Running steps get ten seconds to end; what is left goes on wherever a node serves it.
+    It then starts nothing more, running steps get some time to end, and what is left goes on wherever a node serves
+    it. A second signal ends it at once.
 
     Examples:
 
@@ -59,7 +62,7 @@ def start(
         announce(settings)
         log_to_stderr()
         try:
-            run_until_signal(lambda: _serve(settings, workflows, chosen, listening))
+            run_until_signal(lambda: _serve(settings, workflows, chosen, listening, grace))
         except Interrupted:
             say("stopped")
 
@@ -89,11 +92,13 @@ async def _serve(
     workflows: Mapping[str, Workflow[..., Any]],
     roles: list[str],
     listening: socket.socket | None,
+    grace: float,
 ) -> None:
     from orquestrax.node.serving import serving
 
-    async with serving(settings, workflows, roles=roles, grace=GRACE, listening=listening) as (node, web):
+    async with serving(settings, workflows, roles=roles, grace=grace, listening=listening) as (node, web):
         at = f", dashboard at {web.url}" if web is not None else ""
         served = f" serves {', '.join(sorted(workflows))}" if workflows else ""
         say(f"{node.name or 'this node'}{served} ({', '.join(roles)}){at}; Ctrl-C stops it")
-        await asyncio.get_running_loop().create_future()  # until a signal cancels it
+        await node.drained.wait()  # or until a signal cancels it
+    say("drained")

@@ -35,7 +35,8 @@ class Heartbeat:
     """Beats until stopped. `on_beat(database_time)`, `on_fenced()` and `on_expired()` are called on the node's loop.
 
     `may_beat()` is asked before each beat, on the heartbeat's thread. `on_fenced` says that the node was declared
-    dead, `on_expired` that its lease ran out: either is the end of this heartbeat.
+    dead, `on_expired` that its lease ran out: either is the end of this heartbeat. `on_drain(grace)` says that somebody
+    wants it to end.
     """
 
     def __init__(
@@ -47,6 +48,7 @@ class Heartbeat:
         observer: Observer | None = None,
         every: float = 2.0,
         on_beat: Callable[[int], None],
+        on_drain: Callable[[float | None], None] = lambda _grace: None,
         on_fenced: Callable[[], None],
         on_expired: Callable[[], None] = lambda: None,
         may_beat: Callable[[], bool] = lambda: True,
@@ -56,7 +58,7 @@ class Heartbeat:
         self._address = replace(address, deadline=min(address.deadline, self._lease.seconds / 3))
         self._fence, self._every, self._observer = fence, every, observer
         self._on_beat, self._on_fenced, self._may_beat = on_beat, on_fenced, may_beat
-        self._on_expired = on_expired
+        self._on_expired, self._on_drain = on_expired, on_drain
         self._host = asyncio.get_running_loop()
         self._stopping = threading.Event()
         self._stop: asyncio.Event | None = None
@@ -131,6 +133,8 @@ class Heartbeat:
         if rows:
             self._lease.renew(sent)
             self.tell(self._on_beat, rows[0]["now"])
+            if rows[0]["draining"]:
+                self.tell(self._on_drain, rows[0]["grace"])
         return bool(rows)
 
     async def _look(self, observer: Observer) -> float:

@@ -55,7 +55,7 @@ class Claimer:
         self.suspects = Suspects(orchestrator.memory, asyncio.get_running_loop().time)
         self._due, self._mail = asyncio.Event(), asyncio.Event()
         self._reconcile_at = self._overdue_at = 0.0
-        self._stopping = False
+        self._stopping = self._draining = False
         self._tasks: list[asyncio.Task[None]] = []
 
     def start(self) -> None:
@@ -82,24 +82,30 @@ class Claimer:
     @property
     def free(self) -> int:
         """How many more instances fit into memory."""
-        return max(0, self._capacity - len(self._orchestrator.memory.executions))
+        return 0 if self._draining else max(0, self._capacity - len(self._orchestrator.memory.executions))
+
+    async def drain(self) -> None:
+        """Claim nothing more; mail is still read."""
+        self._draining = True
+        self._due.set()
+        await asyncio.gather(*self._tasks[:1], return_exceptions=True)
 
     async def stop(self) -> None:
         """Finish the rounds under way; a write is never cancelled."""
-        self._stopping = True
+        self._stopping = self._draining = True
         self._due.set()
         self._mail.set()
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
     def abandon(self) -> None:
         """Cut everything at once."""
-        self._stopping = True
+        self._stopping = self._draining = True
         self._store.close()  # first: a cancelled statement would send a cancel request
         for task in self._tasks:
             task.cancel()
 
     async def _repeat(self, round_: Callable[[], object], event: asyncio.Event) -> None:
-        while not self._stopping:
+        while not (self._stopping or (self._draining and event is self._due)):
             event.clear()
             try:
                 await round_()  # type: ignore[misc]
@@ -122,7 +128,7 @@ class Claimer:
     async def _claim_round(self) -> None:
         await self._take(await self._store.claim_orders(BATCH))
         await self._take_overdue()
-        while not self._stopping:
+        while not self._draining:
             taken = 0
             for lane, kept in ((0, 0), (1, int(self._capacity * RESERVE))):
                 room = min(BATCH, self.free - kept)
@@ -145,9 +151,9 @@ class Claimer:
 
     async def _take_suspect(self) -> None:
         """One that runs alone, if nothing else here is under suspicion."""
-        if (outlived := self.suspects.outlived(BATCH)) and not self._stopping:
+        if (outlived := self.suspects.outlived(BATCH)) and not self._draining:
             await self._store.clear_suspicion(outlived)
-        if self.free and not self.suspects and not self._stopping:
+        if self.free and not self.suspects and not self._draining:
             await self._take(await self._store.claim_due(self._definitions, ALONE, 1))
 
     async def _mail_round(self) -> None:

@@ -53,7 +53,10 @@ log = logging.getLogger(__name__)
 
 
 class Incarnation:
-    """Made by `Incarnation.begin`. `fenced` is set when it is over, `why` says how that came."""
+    """Made by `Incarnation.begin`. `fenced` is set when it is over, `why` says how that came.
+
+    `ending` is set then, and also when somebody wants it to drain; `grace` is what they said of its bodies.
+    """
 
     def __init__(
         self,
@@ -68,6 +71,8 @@ class Incarnation:
         self._askers = askers
         self.fence, self.name, self.machine, self.lease = fence, name, machine, lease
         self.fenced, self.why = asyncio.Event(), ""
+        self.ending = asyncio.Event()
+        self.grace: float | None = None
         self._database, self._hints = database, hints
 
     @classmethod
@@ -188,6 +193,7 @@ class Incarnation:
             on_beat=self._beaten,
             on_fenced=self._declared,
             on_expired=self._expired,
+            on_drain=self._to_drain,
             may_beat=may_beat,
         )
 
@@ -291,6 +297,11 @@ class Incarnation:
     def _over(self, why: str) -> None:
         self.why = self.why or why
         self.fenced.set()
+        self.ending.set()
+
+    def _to_drain(self, grace: float | None) -> None:
+        self.grace = grace
+        self.ending.set()
 
     def _read(self, histories: Mapping[UUID, History]) -> None:
         """Of instances that this node takes over: their steps go on where their last heartbeats were."""
@@ -312,9 +323,9 @@ class Incarnation:
 
     async def stop(self, grace: float) -> None:
         """A clean stop: bodies get `grace` seconds, everything else is handed over at once."""
+        await self._drain(grace)
         await self.claimer.stop()
-        self.orchestrator.dispatcher.close()
-        await self.runner.stop(grace)
+        await self.runner.stop(0)
         self.transactions.close()
         await self.journal.stop()
         await self.logs.stop()
@@ -328,6 +339,19 @@ class Incarnation:
         self._hints.work()
         await self.heartbeat.stop()
         await self.resources.aclose()
+
+    async def _drain(self, grace: float) -> None:
+        """Take and start nothing more; each instance leaves as soon as no body of it runs here."""
+        try:
+            await self._database.fetch("drain_nodes", [self.fence.number], None)
+        except TROUBLE as error:
+            log.warning("%s could not say that it drains: %s", self.name, error)
+        await self.claimer.drain()
+        draining = asyncio.get_running_loop().create_future()
+        # Turns are taken in plain callbacks.
+        asyncio.get_running_loop().call_soon(lambda: draining.set_result(self.orchestrator.drain()))
+        await draining
+        await self.orchestrator.memory.until_empty(grace)
 
     def abandon(self) -> None:
         """Drop everything at once, as a crash would."""

@@ -31,7 +31,9 @@ async def serving(
     At the end running bodies get `grace` seconds, and the rest is handed over. `listening` is the dashboard's
     socket if it is bound already. Raises DatabaseError, SettingsError.
     """
-    node = Node(settings, workflows, roles=roles, migrates=migrates, options=EngineOptions(exits=True))
+    node = Node(
+        settings, workflows, roles=roles, migrates=migrates, options=EngineOptions(exits=True, grace=grace)
+    )
     client = await node.start()
     relax()
     try:
