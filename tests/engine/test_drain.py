@@ -67,8 +67,7 @@ async def nodes_of(client: ox.Client, id_: str) -> list[str]:
     return [event.data["node"] for event in await client.history(id_) if event.type == "step_completed"]
 
 
-async def statuses(bench: Bench) -> dict[int, str]:
-    client = await bench.node()
+async def statuses(client: ox.Client) -> dict[int, str]:
     return {node.fence: node.status for node in await client.store.nodes()}
 
 
@@ -92,7 +91,7 @@ async def test_I8_a_drained_node_ends_its_bodies_and_the_other_goes_on(
     assert fence is not None
     assert await outsider.store.drain([fence]) == [old]
     async with asyncio.timeout(15):
-        while (await statuses(bench))[
+        while (await statuses(outsider))[
             fence
         ] != "draining" or not first.incarnation.orchestrator.turns.acting.draining:
             await asyncio.sleep(0.01)
@@ -105,7 +104,7 @@ async def test_I8_a_drained_node_ends_its_bodies_and_the_other_goes_on(
     assert ran == ["first", "first", "second", "second"]
     assert await nodes_of(outsider, "d") == [old, new], "what ran may end, what comes after runs on the other"
     assert await nodes_of(outsider, "late") == [new, new]
-    assert (await statuses(bench))[fence] == "stopped"
+    assert (await statuses(outsider))[fence] == "stopped"
     for id_ in ("d", "late"):
         history = await check_instance(outsider, workflow, id_)
         assert "taken_over" not in [event.type for event in history]
