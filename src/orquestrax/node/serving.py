@@ -10,7 +10,7 @@ from typing import Any
 from orquestrax.define.workflow import Workflow
 from orquestrax.node.collector import relax
 from orquestrax.node.node import Node
-from orquestrax.node.options import EngineOptions
+from orquestrax.node.options import engine_options
 from orquestrax.settings import Settings
 from orquestrax.web.app import create_app
 from orquestrax.web.server import WebServer
@@ -32,7 +32,11 @@ async def serving(
     socket if it is bound already. Raises DatabaseError, SettingsError.
     """
     node = Node(
-        settings, workflows, roles=roles, migrates=migrates, options=EngineOptions(exits=True, grace=grace)
+        settings,
+        workflows,
+        roles=roles,
+        migrates=migrates,
+        options=engine_options(settings, exits=True, grace=grace),
     )
     client = await node.start()
     relax()
