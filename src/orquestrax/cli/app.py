@@ -15,6 +15,7 @@ from orquestrax.cli import (
     init,
     instances,
     messages,
+    nodes,
     records,
     run,
     shell,
@@ -44,6 +45,7 @@ app.command("show", rich_help_panel=WATCH)(instances.show)
 app.command("events", rich_help_panel=WATCH)(instances.events)
 app.command("logs", rich_help_panel=WATCH)(records.logs)
 app.command("definitions", rich_help_panel=WATCH)(definitions.definitions)
+app.command("nodes", rich_help_panel=WATCH)(nodes.nodes)
 app.command("drain", rich_help_panel=STEER)(drain.drain)
 app.command("signal", rich_help_panel=STEER)(messages.signal)
 app.command("pause", rich_help_panel=STEER)(messages.pause)

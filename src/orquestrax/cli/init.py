@@ -27,6 +27,18 @@ SETTINGS: Final = """\
 # host = "127.0.0.1"
 # port = 4000
 
+# Behind a transaction pooler, such as pgbouncer: nothing prepared, and an address without it for LISTEN.
+# prepared = false
+# listen = "postgresql://postgres@localhost:5432/orders"
+
+# No: nobody is told of anything, and everybody looks once in a poll.
+# hints = true
+
+# Seconds between two signs of life of a node, of silence until others take over, and between two looks at what is due.
+# heartbeat = 2.0
+# lease = 10.0
+# poll = 1.0
+
 # Seconds that a call to the database may take.
 # deadline = 10.0
 

@@ -78,7 +78,9 @@ class Dispatcher:
         """From the runner: an attempt ended. Keeps the outcome if its instance is away for the moment."""
         if not self._on_outcome(job, outcome):
             self._kept[job.key] = (job, outcome)
-        self.freed(job.step.options.executor)
+        executor = job.step.options.executor
+        if self._waiting[executor]:
+            self.freed(executor)
 
     def freed(self, executor: Executor) -> None:
         """A slot is free, after an outcome or the late end of an abandoned body: start what waits."""

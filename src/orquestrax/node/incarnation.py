@@ -41,6 +41,7 @@ from orquestrax.define.workflow import Workflow
 from orquestrax.model.jobs import Said
 from orquestrax.model.options import Executor
 from orquestrax.model.rows import History, NewInstance, Verdict
+from orquestrax.node.announcing import announced, load_of
 from orquestrax.node.askers import Askers
 from orquestrax.node.logowners import LogOwners
 from orquestrax.node.logshipper import LogShipper
@@ -111,9 +112,7 @@ class Incarnation:
             release=release,
             lease=options.lease,
             python=platform.python_version(),
-            code=msgspec.json.encode(
-                {w.name: {"version": w.version, "digest": w.digest} for w in workflows.values()}
-            ).decode(),
+            code=announced(workflows),
         )
         machine.hold(fence_number)
         space = await database.lock_space()
@@ -195,6 +194,7 @@ class Incarnation:
             on_expired=self._expired,
             on_drain=self._to_drain,
             may_beat=may_beat,
+            load=lambda: load_of(self.orchestrator, self.runner),
         )
 
     def _build_runner(self, slots: Mapping[Executor, int]) -> None:

@@ -80,7 +80,7 @@ class DefinitionView(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class NodeView(msgspec.Struct, frozen=True, kw_only=True):
-    """One incarnation of a node."""
+    """One incarnation of a node. Times in µs by the database's clock, `now` among them; the rest of it is JSON."""
 
     fence: int
     name: str
@@ -103,6 +103,8 @@ class NodeView(msgspec.Struct, frozen=True, kw_only=True):
     cause: str | None
     freed: int | None
     freed_tasks: int | None
+    load: str | None
+    now: int
 
 
 class Takeover(msgspec.Struct, frozen=True, kw_only=True):

@@ -69,8 +69,9 @@ class Hints:
     def view(self, key: UUID) -> None:
         """An instance changed."""
         if self._listening is not None:
+            if not self._keys:
+                self._wake.set()
             self._keys.add(key)
-            self._wake.set()
 
     def _hint(self, channel: str) -> None:
         if self._listening is not None:
