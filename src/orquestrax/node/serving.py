@@ -22,6 +22,7 @@ async def serving(
     settings: Settings,
     workflows: Mapping[str, Workflow[..., Any]],
     *,
+    steps: Mapping[str, Any] | None = None,
     roles: Sequence[str],
     grace: float,
     migrates: bool | None = None,
@@ -36,6 +37,7 @@ async def serving(
     node = Node(
         settings,
         workflows,
+        steps=steps,
         roles=roles,
         migrates=migrates,
         options=engine_options(settings, exits=True, grace=grace),
