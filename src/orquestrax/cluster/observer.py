@@ -17,6 +17,7 @@ import asyncpg
 
 from orquestrax.base.errors import OrquestraxError
 from orquestrax.cluster.detector import FailureDetector, Seen
+from orquestrax.cluster.leader import Leader
 from orquestrax.cluster.lease import Clock, uptime
 from orquestrax.cluster.machine import Machine
 from orquestrax.core.store.database import Address, within
@@ -25,7 +26,7 @@ from orquestrax.core.store.fence import Fence
 from orquestrax.core.store.statements import statement
 
 log = logging.getLogger(__name__)
-SWEEP: Final = 30.0  # seconds between two sweeps, about: each node has its own rhythm
+SWEEP: Final = 30.0  # seconds between two sweeps of the leader, about
 
 
 class Observer:
@@ -33,6 +34,7 @@ class Observer:
 
     every  seconds between two looks
     gap    seconds between two looks that break the watch
+    lead   seconds that the lead lasts without being renewed: who has it sweeps
     """
 
     def __init__(
@@ -43,12 +45,14 @@ class Observer:
         *,
         every: float,
         gap: float,
+        lead: float,
         on_death: Callable[[Death], None],
         clock: Clock = uptime,
     ) -> None:
         self._address, self._fence, self._machine = address, fence, machine
         self._every, self._on_death, self._clock = every, on_death, clock
         self._detector = FailureDetector(gap)
+        self.leader = Leader(address.schema, fence.number, lead, clock=clock)
         self._declaring: dict[int, asyncio.Task[None]] = {}
         self._sweep_at = clock() + SWEEP * random.random()
         self._sweeping: asyncio.Task[None] | None = None
@@ -67,7 +71,8 @@ class Observer:
                 self._declare(row, cause="gone", counts=True)
             elif fence in silent:
                 self._declare(row, cause="silent", counts=not row["neighbour"])
-        if received >= self._sweep_at:
+        await self.leader.look(connection, deadline)
+        if received >= self._sweep_at and self.leader.leads:
             self._sweep_at = received + SWEEP * (0.5 + random.random())
             self._sweeping = asyncio.create_task(self._sweep(), name="sweep")
         return min(self._every, self._detector.next_due(nodes, self._clock()) + 0.001)

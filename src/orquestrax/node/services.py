@@ -120,6 +120,7 @@ class Services:
             self.machine,
             every=options.poll,
             gap=max(2 * options.heartbeat, 2 * options.poll),
+            lead=options.lease,
             on_death=lambda death: self.heartbeat.tell(self._died, death),
         )
         self.heartbeat = Heartbeat(
