@@ -1,50 +1,50 @@
-"""A leader for the upkeep only: losing it stops nothing."""
+"""Sweeps go on as long as a node is there, and outlive an error of the database."""
 
 from __future__ import annotations
 
 import asyncio
 
+import msgspec
+
 import orquestrax as ox
-from orquestrax.node import EngineOptions, Node
-from tests.engine.conftest import Bench
-
-QUICK = EngineOptions(poll=0.05, heartbeat=0.1, lease=1.0)
-
-
-@ox.step
-async def double(n: int) -> int:
-    return 2 * n
+from orquestrax.base.errors import DatabaseUnreachable
+from orquestrax.core.store.progress import ProgressStore
+from orquestrax.node.upkeep import Upkeep
+from tests.engine.conftest import QUICK, Bench
 
 
 @ox.workflow
-async def doubles(n: int) -> int:
-    return await double(n)
+async def soon_over() -> None: ...
 
 
-def leads(node: Node) -> bool:
-    observer = node.incarnation.heartbeat._observer
-    return observer.leader.leads
+async def test_what_steps_leave_behind_is_swept_while_the_node_runs(bench: Bench) -> None:
+    """As when a node dies in a step, and another ends the instance: nobody else knows of the row."""
+    client = await bench.node(soon_over, options=msgspec.structs.replace(QUICK, upkeep=0.05))
+    run = await client.start(soon_over)
+    await run.result(20)
+    await bench.query(
+        "insert into {schema}.progress (instance, command, attempt, node, told_at) values ($1, 1, 1, 0, now())",
+        run.key,
+    )
+    progress = ProgressStore(client.store.database)
+    async with asyncio.timeout(20):
+        while await progress.of([run.key]):
+            await asyncio.sleep(0.02)
 
 
-async def the_leader(bench: Bench) -> Node:
-    async with asyncio.timeout(15):
-        while True:
-            leading = [node for node in bench.nodes if node.incarnation is not None and leads(node)]
-            if leading:
-                (leader,) = leading
-                return leader
-            await asyncio.sleep(0.01)
+async def test_a_sweep_that_fails_is_made_again() -> None:
+    told: asyncio.Queue[str] = asyncio.Queue()
 
+    async def fails() -> None:
+        told.put_nowait("fails")
+        raise DatabaseUnreachable("for a moment")
 
-async def test_the_loss_of_the_leader_stops_nothing_and_another_one_follows(bench: Bench) -> None:
-    for _ in range(2):
-        await bench.node(doubles, options=QUICK)
-    outsider = await bench.node()
-    leader = await the_leader(bench)
-    fence = leader.fence
-    await bench.crash(bench.nodes.index(leader))
-    assert await (await outsider.start(doubles, 4)).result(10) == 8, "while nobody leads"
-    follower = await the_leader(bench)
-    assert follower.fence != fence
-    (row,) = await bench.query("select fence, term from {schema}.leader")
-    assert (row["fence"], row["term"]) == (follower.fence, 2)
+    async def sweeps() -> None:
+        told.put_nowait("sweeps")
+
+    upkeep = Upkeep([fails, sweeps], every=0.001)
+    upkeep.start()
+    async with asyncio.timeout(10):
+        assert [await told.get() for _ in range(4)] == ["fails", "sweeps"] * 2
+    await upkeep.stop()
+    await Upkeep([], every=1).stop()

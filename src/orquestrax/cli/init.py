@@ -45,6 +45,12 @@ SETTINGS: Final = """\
 # Seconds after which a node whose event loop stands still is given up, so that others take over.
 # hung_after = 30.0
 
+# The queues whose steps a node runs, and how many of one at a time; all of them unless set here.
+# queues = "default,warehouse:20"
+
+# How many steps a node runs at once.
+# slots = 200
+
 # Child processes that a node keeps for steps with executor="process"; one per core unless set here.
 # processes = 2
 """

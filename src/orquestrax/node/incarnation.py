@@ -1,9 +1,10 @@
 """One incarnation of a node: everything that belongs to one fence, from registration to its end.
 
-Services in the order of starting: record lock, journal, step runner, orchestrator, claimer, heartbeat. They stop in
-the reverse order; `abandon` drops them all at once, as a crash would, which is also what happens to an incarnation
-that was declared dead or could not renew its lease. Whoever comes back after that is another incarnation: it declares
-its former self dead, which nobody has to wait for, and takes back what the instances were suspected of meanwhile.
+Services in the order of starting: record lock, journal, step runner, orchestrator, claimer, heartbeat, upkeep. They
+stop in the reverse order; `abandon` drops them all at once, as a crash would, which is also what happens to an
+incarnation that was declared dead or could not renew its lease. Whoever comes back after that is another incarnation:
+it declares its former self dead, which nobody has to wait for, and takes back what the instances were suspected of
+meanwhile.
 """
 
 from __future__ import annotations
@@ -92,7 +93,6 @@ class Incarnation(Services):
         workflows = self.part.workflows
         if self.part.owns:
             await self.journal.start()
-        await self.progress.sweep()
         await self.store.wake_blocked([(name, workflow.digest) for name, workflow in workflows.items()])
         self._unlisten = [
             self._hints.listen("work", lambda _payload: self.claimer.look_for_work()),
@@ -107,6 +107,7 @@ class Incarnation(Services):
         self.queues.start()
         if self.part.served != NONE:
             self.runner.warm(self.part.steps.values())
+        self.upkeep.start()
 
     async def _bury_siblings(self, space: int) -> None:
         """Declare dead what died on this machine: its instances need not wait for a lease to run out."""
@@ -118,8 +119,10 @@ class Incarnation(Services):
             death = await declare_dead(
                 self._database.address, space, row["fence"], row["heartbeat"], by=self.fence.number
             )
-            if death is not None:
-                self._died(death)
+            if death is not None:  # no news to whoever has started it again
+                log.info("node %s died: what it held goes on here", death.name)
+                self._hints.work()
+                self._hints.tasks()
             self.machine.forget(row["fence"])
 
     async def _succeed(self, former: Fence) -> None:
@@ -151,6 +154,7 @@ class Incarnation(Services):
 
     async def stop(self, grace: float) -> None:
         """A clean stop: bodies get `grace` seconds, everything else is handed over at once."""
+        await self.upkeep.stop()
         loop = asyncio.get_running_loop()
         until = loop.time() + grace
         await self._drain(grace)
@@ -193,6 +197,7 @@ class Incarnation(Services):
 
     def abandon(self) -> None:
         """Drop everything at once, as a crash would."""
+        self.upkeep.abandon()
         self.claimer.abandon()
         self.queues.abandon()
         self.transactions.close()

@@ -34,6 +34,7 @@ from orquestrax.node.logowners import LogOwners
 from orquestrax.node.logshipper import LogShipper
 from orquestrax.node.options import EngineOptions
 from orquestrax.node.part import Part
+from orquestrax.node.upkeep import Upkeep
 from orquestrax.worker.queues.service import Queues
 from orquestrax.worker.runner import StepRunner
 from orquestrax.worker.slots import DEFAULT_SLOTS
@@ -109,6 +110,7 @@ class Services:
             owner=LogOwners(self.orchestrator.memory, self.runner),
             on_written=self._hints.view,
         )
+        self.upkeep = Upkeep([self.progress.sweep], every=options.upkeep, leads=lambda: self.leader.leads)
         self._build_heartbeat(options, may_beat)
 
     def _build_heartbeat(self, options: EngineOptions, may_beat: Callable[[], bool]) -> None:
@@ -123,6 +125,7 @@ class Services:
             lead=options.lease,
             on_death=lambda death: self.heartbeat.tell(self._died, death),
         )
+        self.leader = observer.leader
         self.heartbeat = Heartbeat(
             address,
             self.fence.number,
@@ -190,7 +193,7 @@ class Services:
     def _died(self, death: Death) -> None:
         """Another node was declared dead by this one: what it held is due."""
         log.warning(
-            "node %s died, %.1f s after its last sign of life: %d instances go on elsewhere",
+            "node %s is dead, %.1f s after its last sign of life: other nodes go on with what it held (%d)",
             death.name,
             death.silent,
             death.instances,
