@@ -75,6 +75,7 @@ class Node:
         self._keeper: asyncio.Task[None] | None = None
         self._leaving: asyncio.Task[None] | None = None
         self.drained = asyncio.Event()
+        self._retiring: asyncio.Task[None] | None = None
         self.incarnation: Incarnation | None = None
         self._rechecker: Rechecker | None = None
 
@@ -138,6 +139,8 @@ class Node:
             self._keeper.cancel()
         if self.incarnation is not None:
             await self.incarnation.stop(grace)
+        if self._retiring is not None:
+            await self._retiring
         await self._opened.aclose()
 
     async def abandon(self) -> None:
@@ -201,6 +204,7 @@ class Node:
             )
             former = self.incarnation.fence
             self.incarnation.abandon()
+            self._retiring = asyncio.create_task(self.incarnation.retire(), name="retiring")
             self.incarnation = None
             while self.incarnation is None:
                 try:
