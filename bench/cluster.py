@@ -106,10 +106,10 @@ async def _latency(client: ox.Client, total: int = 300) -> dict[str, float]:
     return {"p50_ms": round(times[total // 2] * 1e3, 2), "p99_ms": round(times[total * 99 // 100] * 1e3, 2)}
 
 
-async def _one_step(client: ox.Client, total: int = 4_000) -> float:
+async def _one_step(client: ox.Client, total: int = 3_000) -> float:
     await run_many(client, one_step, 200, 100)
     began = time.perf_counter()
-    await run_many(client, one_step, total, 500)
+    await run_many(client, one_step, total, AT_ONCE * 10)
     return total / (time.perf_counter() - began)
 
 
