@@ -61,8 +61,9 @@ class Claimer:
         self._tasks: list[asyncio.Task[None]] = []
 
     def start(self) -> None:
-        """Begin to look."""
+        """Begin to look, also anew after a stop."""
         loop = asyncio.get_running_loop()
+        self._stopping = self._draining = False
         self._reconcile_at = loop.time() + RECONCILE
         for round_, event in ((self._claim_round, self._due), (self._mail_round, self._mail)):
             self._tasks.append(
