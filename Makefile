@@ -49,8 +49,9 @@ format: $(TEST) ## rewrite the code in the house's style
 	@$(BIN)/ruff format .
 	@$(BIN)/ruff check --fix .
 
-bench: $(RUN) ## W1 to W4 and W7: a table and JSON (ROUNDS=3)
+bench: $(RUN) ## W1 to W4 and W7, then W5 and W10: tables and JSON (ROUNDS=3)
 	@$(BIN)/python -m bench $(ROUNDS)
+	@$(BIN)/python -m bench.cluster $(ROUNDS)
 
 bench-peers: $(RUN) ## the same in DBOS, Restate, Absurd and Oban beside it, installed by itself (ROUNDS=3)
 	@$(BIN)/python -m bench.peers.run $(ROUNDS)

@@ -193,6 +193,14 @@ class Incarnation(Services):
         self.store.close()
         self.runner.abandon()
 
+    async def retire(self) -> None:
+        """After `abandon`, in a process that goes on: what its bodies used is closed behind them."""
+        try:
+            await self.runner.ended()
+            await self.resources.aclose()
+        except Exception:
+            log.exception("what the steps of %s used could not be closed", self.name)
+
     def _drop(self) -> None:
         for unlisten in self._unlisten:
             unlisten()

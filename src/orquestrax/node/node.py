@@ -72,6 +72,7 @@ class Node:
         self._created_by = created_by
         self._opened = AsyncExitStack()
         self._keeper: asyncio.Task[None] | None = None
+        self._retiring: asyncio.Task[None] | None = None
         self.incarnation: Incarnation | None = None
         self._rechecker: Rechecker | None = None
 
@@ -133,6 +134,8 @@ class Node:
             self._keeper.cancel()
         if self.incarnation is not None:
             await self.incarnation.stop(grace)
+        if self._retiring is not None:
+            await self._retiring
         await self._opened.aclose()
 
     async def abandon(self) -> None:
@@ -193,6 +196,7 @@ class Node:
             )
             former = self.incarnation.fence
             self.incarnation.abandon()
+            self._retiring = asyncio.create_task(self.incarnation.retire(), name="retiring")
             self.incarnation = None
             while self.incarnation is None:
                 try:

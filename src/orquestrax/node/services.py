@@ -17,7 +17,7 @@ from orquestrax.core.journal import Journal
 from orquestrax.core.orchestrator import Orchestrator
 from orquestrax.core.peers import Peers
 from orquestrax.core.store.database import Database
-from orquestrax.core.store.deaths import Death
+from orquestrax.core.store.deaths import Death, sweep
 from orquestrax.core.store.fence import Fence
 from orquestrax.core.store.hints import Hints
 from orquestrax.core.store.journalverbs import JournalStore
@@ -105,7 +105,7 @@ class Services:
             owner=LogOwners(self.orchestrator.memory, self.runner),
             on_written=self._hints.view,
         )
-        self.upkeep = Upkeep([self.progress.sweep], every=options.upkeep)
+        self.upkeep = Upkeep([self.progress.sweep, self._sweep_lost], every=options.upkeep)
         self._build_heartbeat(options, may_beat)
 
     def _build_heartbeat(self, options: EngineOptions, may_beat: Callable[[], bool]) -> None:
@@ -192,6 +192,11 @@ class Services:
         )
         self._hints.work()
         self._hints.tasks()
+
+    async def _sweep_lost(self) -> None:
+        """What owners still hold that are not alive: nothing, unless a declaration was not the last to write."""
+        if await sweep(self._database.address, self.fence.space):
+            self._hints.work()
 
     def _declared(self) -> None:
         self._over("was declared dead")
