@@ -16,6 +16,7 @@ import asyncpg
 
 from orquestrax.base.errors import OrquestraxError
 from orquestrax.cluster.detector import FailureDetector, Seen
+from orquestrax.cluster.leader import Leader
 from orquestrax.cluster.lease import Clock, uptime
 from orquestrax.cluster.machine import Machine
 from orquestrax.core.store.database import Address, within
@@ -31,6 +32,7 @@ class Observer:
 
     every  seconds between two looks
     gap    seconds between two looks that break the watch
+    lead   seconds that the lead lasts without being renewed: who has it sweeps
     """
 
     def __init__(
@@ -41,12 +43,14 @@ class Observer:
         *,
         every: float,
         gap: float,
+        lead: float,
         on_death: Callable[[Death], None],
         clock: Clock = uptime,
     ) -> None:
         self._address, self._fence, self._machine = address, fence, machine
         self._every, self._on_death, self._clock = every, on_death, clock
         self._detector = FailureDetector(gap)
+        self.leader = Leader(address.schema, fence.number, lead, clock=clock)
         self._declaring: dict[int, asyncio.Task[None]] = {}
 
     async def look(self, connection: asyncpg.Connection, deadline: float) -> float:
@@ -63,6 +67,7 @@ class Observer:
                 self._declare(row, cause="gone", counts=True)
             elif fence in silent:
                 self._declare(row, cause="silent", counts=not row["neighbour"])
+        await self.leader.look(connection, deadline)
         return min(self._every, self._detector.next_due(nodes, self._clock()) + 0.001)
 
     async def close(self) -> None:
