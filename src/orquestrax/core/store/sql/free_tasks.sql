@@ -4,7 +4,9 @@ with held as materialized (
     select instance, command from {schema}.tasks where worker = $1 order by instance, command for no key update
 )
 update {schema}.tasks as t
-set worker = null, lane = 0, available_at = {schema}.now(),
+set worker = null, lane = 0,
+    available_at = case when (select i.status from {schema}.instances as i where i.key = t.instance) = 'paused'
+        then 'infinity' else {schema}.now() end,
     lost = case when t.once then coalesce(t.lost, $1) end,
     started_at = case when t.once then t.started_at end
 from held
