@@ -21,4 +21,4 @@ returning t.instance, t.command, t.attempt, t.step, t.queue, t.options::text, t.
           t.started_at, i.id as instance_id, i.definition, i.owner,
           coalesce((select name from {schema}.nodes where fence = t.lost), t.lost::text) as lost,
           case when found.late then t.expiry::text end as expiry,
-          null::integer as spoke, null::text as heartbeat
+          null::integer as spoke, null::text as heartbeat, t.suspicion
