@@ -19,7 +19,8 @@ def node(fence: int, **changes: Any) -> NodeView:
     fields: dict[str, Any] = {
         "fence": fence, "name": f"vm-{fence}", "host": "vm", "pid": 100 + fence, "roles": ["engine", "worker"],
         "queues": ["*"], "definitions": ["d"], "slots": '{"thread": 6}', "release": "0.1.0", "heartbeat": 7,
-        "status": "alive", "started_at": NOW - 60 * S + fence, "seen_at": NOW - S, "draining_at": None, "ended_at": None, "lease": 10.0,
+        "status": "alive", "started_at": NOW - 60 * S + fence, "seen_at": NOW - S, "ended_at": None, "lease": 10.0,
+        "draining_at": None,
         "python": "3.13", "code": '{"d": {"version": "1", "digest": "aaaaaaaaaaaa"}}', "declared_by": None,
         "cause": None, "freed": None, "freed_tasks": None,
         "load": '{"held": 2, "waiting": 9, "used": {"thread": 3}}', "now": NOW,
