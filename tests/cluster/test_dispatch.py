@@ -222,17 +222,20 @@ async def gives_up() -> str:
     try:
         await asyncio.wait_for(waits(1), 0.3)
     except TimeoutError:
-        return "gave up"
+        return "gave up, " + await ox.receive("go", str)
     return "got it"
 
 
 async def test_I20_what_nobody_waits_for_is_cancelled_elsewhere(cluster: Cluster) -> None:
     client = await cluster.join(gives_up, roles="engine")
     await cluster.join(gives_up, roles="worker")
-    assert await (await client.start(gives_up, id="c")).result(10) == "gave up"
+    run = await client.start(gives_up, id="c")
+    await until_event(run, events.STEP_CANCELLED)
     runner = cluster.nodes[1].incarnation.runner
     await cluster.until(lambda: asyncio.sleep(0, not runner.running and runner.free("async") == 1000))
-    assert await cluster.tasks() == []
+    assert await cluster.tasks() == [], "in the same commit, though the instance goes on"
+    await run.signal("go", "on")
+    assert await run.result(10) == "gave up, on"
     assert cluster.nodes[1].incarnation.queues.held == {}
     await check_instance(client, gives_up, "c")
 
