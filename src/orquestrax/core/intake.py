@@ -90,7 +90,7 @@ class Intake:
         """After the replay: attach to what runs, start what does not, read the mail."""
         self._turns.memory.executions[row.key] = execution
         now = self._turns.clock.now()
-        if row.lost_owner is not None:
+        if row.lost_owner is not None and str(row.lost_owner) != execution.taken_from:
             taken = events.TakenOver(dead=str(row.lost_owner), node=self._turns.node)
             execution.happened(events.TAKEN_OVER, taken, now)
         self._happenings.read(execution, history.messages, now)

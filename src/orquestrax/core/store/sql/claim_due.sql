@@ -1,6 +1,7 @@
 -- Takes due instances of one lane: lateral over definitions x priorities, so that a backlog of a definition that
 -- nobody serves is never looked at. What just this code ($5, digests beside $2) has blocked is left to other code.
--- Locks the claimed rows; skips what another claim has locked.
+-- Locks the claimed rows; skips what another claim has locked. From whom it was taken stays in the row until it is in
+-- the history: the answer to this may be lost.
 with due as (
     select found.key, found.status, found.lost_owner, found.started_at
     from unnest($2::text[], $5::text[]) as served (definition, digest)
@@ -19,7 +20,7 @@ with due as (
     limit $4::integer
 )
 update {schema}.instances as i
-set owner = $1, node = $1, wake_at = null, lost_owner = null, blocked = null, blocked_by = null,
+set owner = $1, node = $1, wake_at = null, blocked = null, blocked_by = null,
     status = case when i.status in ('pending', 'blocked') then 'running' else i.status end,
     started_at = coalesce(i.started_at, {schema}.now()), started_on = coalesce(i.started_on, $1)
 from due

@@ -20,7 +20,7 @@ with ordered as (
     limit $2::integer
 )
 update {schema}.instances as i
-set owner = $1, node = $1, wake_at = null, lost_owner = null
+set owner = $1, node = $1, wake_at = null
 from found
 where i.key = found.key and exists (select from {schema}.nodes where fence = $1 and status = 'alive')
 returning i.key, i.id, i.definition, i.version, i.status, coalesce(i.started_at, {schema}.now()) as started_at, i.mail,
