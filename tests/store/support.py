@@ -28,6 +28,7 @@ from orquestrax.settings import Settings
 NODE = {
     "name": "node", "host": "host", "boot_id": "boot", "home_id": "home", "pid": 1, "roles": ["engine"],
     "queues": ["*"], "definitions": ["d"], "slots": "{}", "release": "test",
+    "lease": 10.0, "python": "3", "code": "{}",
 }  # fmt: skip
 
 

@@ -21,7 +21,7 @@ from orquestrax.node import EngineOptions
 from tests.store.proxy import Proxy
 from tests.store.support import Rig, running, until
 
-QUIET = EngineOptions(poll=600, heartbeat=600)  # no poll and no beat falls into a measurement
+QUIET = EngineOptions(poll=600, heartbeat=600, lease=6000)  # no poll and no beat falls into a measurement
 TABLES = ["instances", "events", "inbox", "tasks"]
 STEPS = 10
 

@@ -152,7 +152,7 @@ async def test_I3_I11_an_end_that_waits_behind_a_park_is_written_once(
 ):
     """The park meets mail and is told so while the end is on its way: a second end would leave out its events."""
     monkeypatch.setattr(Hints, "node", lambda *_: None)
-    options = EngineOptions(poll=600, heartbeat=600, lanes=1)
+    options = EngineOptions(poll=600, heartbeat=600, lease=6000, lanes=1)
     served = (only_work, work_then_one)
     async with running(rig, tmp_path, *served, options=options, address=proxy.address) as (node, client):
         busy, run = await client.start(only_work, "first"), await client.start(work_then_one, "second")

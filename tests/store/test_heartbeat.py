@@ -153,7 +153,7 @@ async def test_I4_I8_I15_a_node_declared_dead_comes_back_as_another_and_finishes
         events = await run.history()
         assert [event.type for event in events] == ["started", "taken_over", "step_completed", "completed"]
         assert [event.seq for event in events] == [0, 1, 2, 3]
-        assert events[1].data["dead"] == str(old.fence.number)
+        assert events[1].data["dead"] == old.name
         assert body.runs == 2, "once more, for a recorded cause"
 
 

@@ -110,6 +110,8 @@ def arguments(name: str, fence: int, keys: list[UUID]) -> tuple[Any, ...]:
     """What the statement takes to touch all of the rows, in the wrong order where it takes them in order."""
     if name == "wake_blocked":
         return "d", "b"
+    if name == "free_instances":
+        return fence, True
     if name == "lock_instances":
         return (keys[::-1],)
     if name == "send_messages":

@@ -43,6 +43,8 @@ class Machine:
         Raises SettingsError if another process has it, which takes a copy of the database: fences are used once.
         """
         path = self.lock_file(fence)
+        if self._hold_new(path):
+            return
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
             fcntl.lockf(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -53,6 +55,21 @@ class Machine:
                 "set ORQUESTRAX_HOME to a folder of its own for each"
             ) from error
         _held[path] = descriptor
+
+    def _hold_new(self, path: Path) -> bool:
+        """The file comes under its name with the lock on it: nobody who probes finds it free in between."""
+        draft = path.with_name(f".{path.name}.{os.getpid()}")
+        descriptor = os.open(draft, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        fcntl.lockf(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        try:
+            os.link(draft, path)
+        except OSError:  # it is there, or this file system has no links
+            os.close(descriptor)
+            return False
+        finally:
+            draft.unlink()
+        _held[path] = descriptor
+        return True
 
     def let_go(self, fence: int) -> None:
         """The incarnation has ended cleanly: its file goes."""

@@ -1,14 +1,16 @@
 """The claimer: takes what is due for this node, and reads its mail.
 
 It looks when a hint says so and every `poll` seconds anyway: the poll is the truth. Claims follow free capacity, and
-a part of it is kept for lane 0 (what was already under way), so that a backlog of starts never delays a timer.
+a part of it is kept for lane 0 (what was already under way), so that a backlog of starts never delays a timer. Suspects
+(see `suspects`) are in a lane of their own, and come one at a time.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
 from typing import Final
 from uuid import UUID
 
@@ -19,12 +21,14 @@ from orquestrax.base.errors import Fenced, OrquestraxError
 from orquestrax.core.orchestrator import Orchestrator
 from orquestrax.core.store.database import CONNECTION_LOST
 from orquestrax.core.store.nodeverbs import NodeStore
+from orquestrax.core.suspects import ALONE, Suspects
 from orquestrax.model.rows import History, InstanceRow
 
 log = logging.getLogger(__name__)
 BATCH: Final = 200  # instances in one claim: replay is bounded, so that a node cannot drown
 RESERVE: Final = 0.1  # of the capacity, for lane 0
 RECONCILE: Final = 30.0
+SLICE: Final = 0.02  # seconds of replay at a time: what runs already gets its turn in between
 TROUBLE: Final = (*CONNECTION_LOST, OrquestraxError, TimeoutError, asyncpg.PostgresError)
 
 
@@ -48,6 +52,7 @@ class Claimer:
         # Another node may have blocked an instance just as this one registered: asked for once more, a little later.
         self._still_to_wake = list(definitions.items())
         self._on_fenced, self._on_read = on_fenced, on_read
+        self.suspects = Suspects(orchestrator.memory, asyncio.get_running_loop().time)
         self._due, self._mail = asyncio.Event(), asyncio.Event()
         self._reconcile_at = self._overdue_at = 0.0
         self._stopping = False
@@ -127,6 +132,7 @@ class Claimer:
                     taken += len(rows)
             if taken < BATCH:
                 break
+        await self._take_suspect()
         if asyncio.get_running_loop().time() >= self._reconcile_at:
             await self._reconcile()
 
@@ -136,6 +142,13 @@ class Claimer:
         if now >= self._overdue_at:
             self._overdue_at = now + self._poll
             await self._take(await self._store.claim_overdue(BATCH))
+
+    async def _take_suspect(self) -> None:
+        """One that runs alone, if nothing else here is under suspicion."""
+        if (outlived := self.suspects.outlived(BATCH)) and not self._stopping:
+            await self._store.clear_suspicion(outlived)
+        if self.free and not self.suspects and not self._stopping:
+            await self._take(await self._store.claim_due(self._definitions, ALONE, 1))
 
     async def _mail_round(self) -> None:
         messages, now = await self._store.mail()
@@ -164,17 +177,37 @@ class Claimer:
         if not rows:
             return
         histories = await self._store.histories([row.key for row in rows])
+        await self._note_lost(rows, histories)
+        self._on_read(histories)
         adopted = asyncio.get_running_loop().create_future()
-        asyncio.get_running_loop().call_soon(self._adopt, rows, histories, adopted)
+        asyncio.get_running_loop().call_soon(self._adopt, iter(rows), histories, adopted)
         await adopted
+        if any(row.suspicion for row in rows):
+            self.suspects.add(rows)
+
+    async def _note_lost(self, rows: list[InstanceRow], histories: dict[UUID, History]) -> None:
+        """Of what was taken over: from whom, for the histories and for the list of nodes."""
+        taken = Counter(row.lost_owner for row in rows if row.lost_owner is not None)
+        if taken:
+            dead = await self._store.took_over(taken)
+            for row in rows:
+                histories[row.key].lost = dead.get(row.lost_owner or 0)
 
     def _adopt(
-        self, rows: list[InstanceRow], histories: dict[UUID, History], adopted: asyncio.Future[None]
+        self, rows: Iterator[InstanceRow], histories: dict[UUID, History], adopted: asyncio.Future[None]
     ) -> None:
+        """As many as fit into a slice of time; the others follow in the next turns of the loop."""
+        loop = asyncio.get_running_loop()
+        until = loop.time() + SLICE
+        more = False
         try:
-            self._on_read(histories)
             for row in rows:
                 self._orchestrator.adopt(row, histories[row.key])
+                if loop.time() >= until:
+                    more = not adopted.done()
+                    break
         finally:
-            if not adopted.done():
+            if more:
+                loop.call_soon(self._adopt, rows, histories, adopted)
+            elif not adopted.done():
                 adopted.set_result(None)

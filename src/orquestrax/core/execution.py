@@ -33,7 +33,6 @@ _REMEMBERED: Final = frozenset(
         events.ATTEMPT_FAILED,
         events.ATTEMPT_STARTED,
         events.TIMED_OUT,
-        events.TAKEN_OVER,
     }
 )
 
@@ -67,7 +66,6 @@ class Execution:
     deadline   when the run is out of time; once it is late, when it ends without its code
     late       the time limit of the run in seconds, once that has passed
     unsaved    the deadline, while the row does not have it yet
-    taken_from  the dead owner of the latest takeover in the history
     armed      the moment for which the timer of the whole run is set, 0 if it is not
     ended      no code of it runs any more; what is left to do is to write the terminal event
     releasing  how many writes that give up the row are on their way: no timer may act until the last verdict
@@ -91,7 +89,6 @@ class Execution:
     deadline: int | None = None
     unsaved: int | None = None
     late: float = 0.0
-    taken_from: str | None = None
     armed: int = 0
     unhandled: list[events.Unhandled] | None = None
     leftovers: list[Message] = field(default_factory=list)
@@ -152,8 +149,6 @@ class Execution:
             self.again_at = events.decode(event).due
         elif event.type == events.ATTEMPT_STARTED:
             self.again_at = None
-        elif event.type == events.TAKEN_OVER:
-            self.taken_from = events.decode(event).dead
         else:
             timed_out: events.TimedOut = events.decode(event)
             self.late, self.deadline, self.again_at = timed_out.seconds, timed_out.until, None

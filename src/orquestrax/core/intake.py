@@ -90,8 +90,10 @@ class Intake:
         """After the replay: attach to what runs, start what does not, read the mail."""
         self._turns.memory.executions[row.key] = execution
         now = self._turns.clock.now()
-        if row.lost_owner is not None and str(row.lost_owner) != execution.taken_from:
-            taken = events.TakenOver(dead=str(row.lost_owner), node=self._turns.node)
+        if row.lost_owner is not None:
+            name, seen_at = history.lost or (str(row.lost_owner), now)
+            after = round(max(0, now - seen_at) / 1_000_000, 3)
+            taken = events.TakenOver(dead=name, node=self._turns.node, after=after)
             execution.happened(events.TAKEN_OVER, taken, now)
         self._happenings.read(execution, history.messages, now)
         if execution.announced:

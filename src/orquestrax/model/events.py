@@ -169,11 +169,12 @@ class Ended(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     unrun: bool = False
 
 
-class TakenOver(msgspec.Struct, frozen=True, gc=False):
-    """taken_over: the owner was declared dead, another node goes on."""
+class TakenOver(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
+    """taken_over: the owner was declared dead, another node goes on, `after` seconds after its last sign of life."""
 
     dead: str
     node: str
+    after: float | None = None
 
 
 class Blocked(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):

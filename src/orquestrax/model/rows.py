@@ -25,6 +25,7 @@ class InstanceRow(msgspec.Struct, frozen=True, kw_only=True):
     input: str
     created_at: int = 0
     deadline: int | None = None
+    suspicion: int = 0
     lost_owner: int | None = None
     never_started: bool = False
     blocked: bool = False
@@ -59,12 +60,14 @@ class History(msgspec.Struct, kw_only=True):
     """Everything that is known of an instance beside its row, read in one statement.
 
     `heartbeats` has, by command, the steps that said how far they are, with the JSON of their last details.
+    `lost` is the name of the dead owner and its last sign of life.
     """
 
     events: list[Event] = []
     messages: list[Message] = []
     queued: set[int] = msgspec.field(default_factory=set)
     heartbeats: dict[int, str | None] = msgspec.field(default_factory=dict)
+    lost: tuple[str, int] | None = None
 
 
 class RowChange(msgspec.Struct, kw_only=True):

@@ -2,7 +2,8 @@
 
 Services in the order of starting: record lock, journal, step runner, orchestrator, claimer, heartbeat. They stop in
 the reverse order; `abandon` drops them all at once, as a crash would, which is also what happens to an incarnation
-that was declared dead.
+that was declared dead or could not renew its lease. Whoever comes back after that is another incarnation: it declares
+its former self dead, which nobody has to wait for, and takes back what the instances were suspected of meanwhile.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+import platform
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 from uuid import UUID
@@ -19,16 +21,19 @@ import msgspec
 from orquestrax.base.clock import DatabaseClock
 from orquestrax.client.views import Ending
 from orquestrax.cluster.heartbeat import Heartbeat
+from orquestrax.cluster.lease import Lease
 from orquestrax.cluster.machine import Machine
+from orquestrax.cluster.observer import Observer
 from orquestrax.core.claimer import TROUBLE, Claimer
 from orquestrax.core.journal import Journal
 from orquestrax.core.orchestrator import Orchestrator
 from orquestrax.core.store.database import Database
+from orquestrax.core.store.deaths import Death, absolve, declare_dead
 from orquestrax.core.store.fence import Fence
 from orquestrax.core.store.hints import Hints
 from orquestrax.core.store.journalverbs import JournalStore
 from orquestrax.core.store.logs import LogWriter
-from orquestrax.core.store.nodeverbs import NodeStore, declare_dead, register_node
+from orquestrax.core.store.nodeverbs import NodeStore, register_node
 from orquestrax.core.store.progress import ProgressStore
 from orquestrax.define.catalogue import collect
 from orquestrax.define.resources import Resources
@@ -41,20 +46,28 @@ from orquestrax.node.logowners import LogOwners
 from orquestrax.node.logshipper import LogShipper
 from orquestrax.node.options import EngineOptions
 from orquestrax.worker.runner import StepRunner
+from orquestrax.worker.slots import DEFAULT_SLOTS
 from orquestrax.worker.transactions.service import Transactions
 
 log = logging.getLogger(__name__)
 
 
 class Incarnation:
-    """Made by `Incarnation.begin`. `fenced` is set when it was declared dead."""
+    """Made by `Incarnation.begin`. `fenced` is set when it is over, `why` says how that came."""
 
     def __init__(
-        self, fence: Fence, name: str, database: Database, hints: Hints, machine: Machine, askers: Askers
+        self,
+        fence: Fence,
+        name: str,
+        database: Database,
+        hints: Hints,
+        machine: Machine,
+        lease: Lease,
+        askers: Askers,
     ) -> None:
         self._askers = askers
-        self.fence, self.name, self.machine = fence, name, machine
-        self.fenced = asyncio.Event()
+        self.fence, self.name, self.machine, self.lease = fence, name, machine, lease
+        self.fenced, self.why = asyncio.Event(), ""
         self._database, self._hints = database, hints
 
     @classmethod
@@ -71,8 +84,14 @@ class Incarnation:
         options: EngineOptions,
         may_beat: Callable[[], bool] = lambda: True,
         on_ended: Callable[[UUID], None] | None = None,
+        former: Fence | None = None,
     ) -> Incarnation:
-        """Register, take over what dead siblings on this machine held, and start to work."""
+        """Register, take over what dead siblings on this machine held, and start to work.
+
+        `former` is the incarnation of this process that is over.
+        """
+        margin = options.lease / 5 if options.margin is None else options.margin
+        lease = Lease(options.lease, margin=margin)
         fence_number, now = await register_node(
             database,
             name=machine.host,
@@ -85,13 +104,20 @@ class Incarnation:
             definitions=sorted(workflows),
             slots=msgspec.json.encode(dict(slots)).decode(),
             release=release,
+            lease=options.lease,
+            python=platform.python_version(),
+            code=msgspec.json.encode(
+                {w.name: {"version": w.version, "digest": w.digest} for w in workflows.values()}
+            ).decode(),
         )
         machine.hold(fence_number)
         space = await database.lock_space()
         name = f"{machine.host}-{fence_number}"
-        self = cls(Fence(space, fence_number), name, database, hints, machine, Askers(on_ended))
+        self = cls(Fence(space, fence_number), name, database, hints, machine, lease, Askers(on_ended))
         self._build(workflows, slots, options, may_beat)
         self.clock.observe(now)
+        if former is not None:
+            await self._succeed(former)
         await self._bury_siblings(space)
         await self._start(workflows)
         return self
@@ -108,7 +134,7 @@ class Incarnation:
         self.store = NodeStore(database, self.fence)
         self.journal = Journal(
             [JournalStore(database.address, self.fence, f"journal {n}") for n in range(options.lanes)],
-            on_fenced=self.fenced.set,
+            on_fenced=self._declared,
         )
         self._build_runner(slots)
         self.orchestrator = Orchestrator(
@@ -130,7 +156,7 @@ class Incarnation:
             {name: workflow.digest for name, workflow in workflows.items()},
             capacity=options.capacity,
             poll=options.poll,
-            on_fenced=self.fenced.set,
+            on_fenced=self._declared,
             on_read=self._read,
         )
         self.logs = LogShipper(
@@ -139,12 +165,28 @@ class Incarnation:
             owner=LogOwners(self.orchestrator.memory, self.runner),
             on_written=self._hints.view,
         )
+        self._build_heartbeat(options, may_beat)
+
+    def _build_heartbeat(self, options: EngineOptions, may_beat: Callable[[], bool]) -> None:
+        """What tells the others that this node lives, and watches whether they do."""
+        address = self._database.address
+        observer = Observer(
+            address,
+            self.fence,
+            self.machine,
+            every=options.poll,
+            gap=max(2 * options.heartbeat, 2 * options.poll),
+            on_death=lambda death: self.heartbeat.tell(self._died, death),
+        )
         self.heartbeat = Heartbeat(
-            database.address,
+            address,
             self.fence.number,
+            lease=self.lease,
+            observer=observer,
             every=options.heartbeat,
-            on_beat=clock.observe,
-            on_fenced=self.fenced.set,
+            on_beat=self._beaten,
+            on_fenced=self._declared,
+            on_expired=self._expired,
             may_beat=may_beat,
         )
 
@@ -162,6 +204,7 @@ class Incarnation:
             on_long=lambda job, started_at: self.orchestrator.long_step(job, started_at),
             on_free=lambda executor: self.orchestrator.dispatcher.freed(executor),
             slots=slots,
+            may_start=self.lease.allows,
             write_progress=self._write_progress,
             transactions=self.transactions,
             delete_progress=lambda steps: self.progress.delete(self.fence.number, steps),
@@ -187,9 +230,27 @@ class Incarnation:
         )
         dead = [row for row in rows if not row["same_boot"] or self.machine.is_dead(row["fence"])]
         for row in dead:
-            if await declare_dead(self._database.address, space, row["fence"], row["heartbeat"]):
-                log.info("node %s died: what it held goes on here", row["name"])
+            death = await declare_dead(
+                self._database.address, space, row["fence"], row["heartbeat"], by=self.fence.number
+            )
+            if death is not None:
+                self._died(death)
             self.machine.forget(row["fence"])
+
+    async def _succeed(self, former: Fence) -> None:
+        """After this process's former incarnation: it is over, and nothing it ran has killed it."""
+        address = self._database.address
+        await declare_dead(
+            address,
+            former.space,
+            former.number,
+            None,
+            by=self.fence.number,
+            cause="expired",
+            counts=False,
+        )
+        await absolve(address, former.number)
+        self.machine.let_go(former.number)
 
     # -- what the client of this process asks ----------------------------------------------------------------------
 
@@ -202,6 +263,33 @@ class Incarnation:
         return await self._askers.ended(key, self.orchestrator)
 
     # -- what its services tell it ---------------------------------------------------------------------------------
+
+    def _beaten(self, now: int) -> None:
+        """A heartbeat arrived. What had to wait while it was not sure that one would can start now."""
+        self.clock.observe(now)
+        if self.orchestrator.dispatcher.backlog:
+            for executor in DEFAULT_SLOTS:
+                self.orchestrator.dispatcher.freed(executor)
+
+    def _died(self, death: Death) -> None:
+        """Another node was declared dead by this one: what it held is due."""
+        log.warning(
+            "node %s died, %.1f s after its last sign of life: %d instances go on elsewhere",
+            death.name,
+            death.silent,
+            death.instances,
+        )
+        self._hints.work()
+
+    def _declared(self) -> None:
+        self._over("was declared dead")
+
+    def _expired(self) -> None:
+        self._over(f"could not renew its lease of {self.lease.seconds:g} s")
+
+    def _over(self, why: str) -> None:
+        self.why = self.why or why
+        self.fenced.set()
 
     def _read(self, histories: Mapping[UUID, History]) -> None:
         """Of instances that this node takes over: their steps go on where their last heartbeats were."""

@@ -18,6 +18,7 @@ from orquestrax.cluster.machine import this_machine
 from orquestrax.core.claimer import TROUBLE
 from orquestrax.core.store.clientverbs import ClientStore
 from orquestrax.core.store.database import Database
+from orquestrax.core.store.fence import Fence
 from orquestrax.core.store.hints import Hints
 from orquestrax.core.store.migrate import migrate, require_schema
 from orquestrax.define.catalogue import collect
@@ -152,7 +153,7 @@ class Node:
         """Wait for an instance in this node's memory."""
         return await self.incarnation.ended_here(key) if self.incarnation is not None else None
 
-    async def _begin(self) -> Incarnation:
+    async def _begin(self, former: Fence | None = None) -> Incarnation:
         return await Incarnation.begin(
             database=self.database,
             hints=self.hints,
@@ -164,6 +165,7 @@ class Node:
             options=self.options,
             may_beat=self.watchdog.turns,
             on_ended=None if self._rechecker is None else self._rechecker.ended,
+            former=former,
         )
 
     def _begin_rechecks(self) -> None:
@@ -181,15 +183,18 @@ class Node:
         return [each.replay.loop for each in list(self.incarnation.orchestrator.memory.executions.values())]
 
     async def _keep_alive(self) -> None:
-        """Declared dead, this node drops its memory and comes back as a new incarnation."""
+        """Declared dead, or unable to renew its lease, this node drops its memory and comes back as another."""
         while self.incarnation is not None:
             await self.incarnation.fenced.wait()
-            log.warning("%s was declared dead: it drops its memory and comes back", self.incarnation.name)
+            log.warning(
+                "%s %s: it drops its memory and comes back", self.incarnation.name, self.incarnation.why
+            )
+            former = self.incarnation.fence
             self.incarnation.abandon()
             self.incarnation = None
             while self.incarnation is None:
                 try:
-                    self.incarnation = await self._begin()
+                    self.incarnation = await self._begin(former)
                 except TROUBLE as error:
                     log.warning("cannot come back yet: %s", error)
                     await asyncio.sleep(RETRY)

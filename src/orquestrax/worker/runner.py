@@ -48,6 +48,7 @@ class StepRunner:
     on_long       called with a job and its start once it has been running for `long_after` seconds
     write_progress, delete_progress  where what bodies say of themselves is kept; see `reports`
     transactions  what transactional steps share; None on a node without them
+    may_start     asked before each body: False while the node cannot renew its lease
     cancel_grace  seconds that a coroutine has to end after its cancellation
 
     running       the jobs whose outcome someone waits for, by key
@@ -67,6 +68,7 @@ class StepRunner:
         delete_progress: Delete = nowhere,
         transactions: Transactions | None = None,
         slots: Mapping[Executor, int] = DEFAULT_SLOTS,
+        may_start: Callable[[], bool] = lambda: True,
         long_after: float = 1.0,
         cancel_grace: float = 5.0,
         rng: random.Random | None = None,
@@ -76,6 +78,7 @@ class StepRunner:
         self._context: Final = copy_context()
         self._now, self._resources, self._on_end = now, resources, on_end
         self._on_free, self._transactions = on_free, transactions
+        self._may_start = may_start
         self._cancel_grace, self._rng = cancel_grace, rng or random.Random()
         # What a body starts from; copying a context costs nothing, whatever it holds.
         self._ground: Final = Context()
@@ -96,11 +99,11 @@ class StepRunner:
 
     def free(self, executor: Executor) -> int:
         """How many more bodies may start now."""
-        return 0 if self._stopping else self._slots.free(executor)
+        return 0 if self._stopping or not self._may_start() else self._slots.free(executor)
 
     def has_slot(self, executor: Executor) -> bool:
         """Whether `start` may be called for one more job of this executor."""
-        return not self._stopping and self._slots.free(executor) > 0
+        return not self._stopping and self._slots.free(executor) > 0 and self._may_start()
 
     def is_running(self, key: BodyKey) -> bool:
         """Whether someone waits for the outcome of this body."""

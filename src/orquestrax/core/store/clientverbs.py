@@ -6,7 +6,7 @@ Starts and messages carry ids of their own, so sending one again after an unknow
 from __future__ import annotations
 
 import builtins
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 from uuid import UUID
 
@@ -91,6 +91,28 @@ class NodeView(msgspec.Struct, frozen=True, kw_only=True):
     started_at: int
     seen_at: int
     ended_at: int | None
+    lease: float
+    python: str
+    code: str
+    declared_by: int | None
+    cause: str | None
+    freed: int | None
+    freed_tasks: int | None
+
+
+class Takeover(msgspec.Struct, frozen=True, kw_only=True):
+    """One node's part of going on with what a dead one held; times in microseconds of the database's clock.
+
+    `lost_at` is the dead node's last sign of life: `last_at - lost_at` is how long it took.
+    """
+
+    dead: int
+    node: int
+    name: str | None
+    instances: int
+    first_at: int
+    last_at: int
+    lost_at: int
 
 
 class Order(msgspec.Struct, frozen=True, kw_only=True):
@@ -193,6 +215,10 @@ class ClientStore:
     async def nodes(self) -> builtins.list[NodeView]:
         """Live nodes and the latest ended ones, newest first."""
         return [NodeView(**dict(row)) for row in await self.database.fetch("list_nodes")]
+
+    async def takeovers(self, dead: Iterable[int]) -> builtins.list[Takeover]:
+        """Who went on with what these dead nodes (their fences) held."""
+        return [Takeover(**dict(row)) for row in await self.database.fetch("takeovers", [*dead])]
 
     async def register(self, definitions: Sequence[DefinitionView]) -> None:
         """Store what a node has; an older registration of the same name and version is replaced."""

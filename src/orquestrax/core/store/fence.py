@@ -27,6 +27,7 @@ OPENING = "begin isolation level read committed; " + LOCKING
 EXCLUSIVE = (
     "begin isolation level read committed; "
     "set local idle_in_transaction_session_timeout = '3s'; set local lock_timeout = '{patience}ms'; "
+    "set local enable_seqscan = off; "
     "select pg_advisory_xact_lock({space}, {fence})"
 )
 # Holders that wait for their client, so that nothing on the server will ever end them: frozen or cut off while

@@ -11,11 +11,14 @@ from uuid import UUID
 import asyncpg
 
 from orquestrax.base import faultpoint
-from orquestrax.core.store.database import CONNECTION_LOST, Address, Database, connect, explain, within
-from orquestrax.core.store.fence import TERMINATE_HOLDERS, TERMINATE_STEPS, Fence, commit
+from orquestrax.core.store.database import Address, Database, connect
+from orquestrax.core.store.deaths import declare_dead
+from orquestrax.core.store.fence import Fence, commit
 from orquestrax.core.store.statements import statement
 from orquestrax.model.events import Event
 from orquestrax.model.rows import History, InstanceRow, Message
+
+__all__ = ["NodeStore", "declare_dead", "register_node"]
 
 
 class NodeStore:
@@ -80,6 +83,15 @@ class NodeStore:
         for definition, digest in digests:
             await self._read("wake_blocked", definition, digest)
 
+    async def clear_suspicion(self, keys: Sequence[UUID]) -> None:
+        """These instances have lived here long enough: the deaths of the nodes before were not theirs."""
+        await self._fenced("clear_suspicion", list(keys))
+
+    async def took_over(self, taken: Mapping[int, int]) -> dict[int, tuple[str, int]]:
+        """Note how many instances of which dead nodes go on here; returns their names and last signs of life."""
+        rows = await self._fenced("note_takeovers", list(taken), list(taken.values()))
+        return {row["dead"]: (row["name"], row["seen_at"]) for row in rows}
+
     async def release(self) -> None:
         """A clean stop: what is mine is due for others at once, and this incarnation ends."""
         async with self._connected() as connection:
@@ -134,53 +146,6 @@ async def register_node(database: Database, **columns: Any) -> tuple[int, int]:
     """Insert this process start; returns its fence and the database's time."""
     rows = await database.fetch("register_node", *columns.values())
     return rows[0]["fence"], rows[0]["now"]
-
-
-async def declare_dead(
-    address: Address, space: int, fence: int, heartbeat: int | None, *, patience: float = 2.0
-) -> bool:
-    """Declare a node dead and free what it held; False if it has beaten, ended or been declared meanwhile.
-
-    Takes the node's fence exclusively, so it waits for what is about to commit; ends holders that wait for their
-    client, because nothing on the server would. Raises DatabaseError after three deadlines.
-    """
-    number = Fence(space, fence)
-    connection = await connect(address, name="orquestrax declares")
-    try:
-        declaring = _declare(connection, number, address.schema, heartbeat, patience)
-        declared = await within(connection, declaring, address.deadline * 3)
-        if declared:  # what its steps have locked must not hold up those that run them anew
-            ending = connection.fetch(TERMINATE_STEPS, number.steps_name)
-            await within(connection, ending, address.deadline)
-        return declared
-    except (*CONNECTION_LOST, asyncpg.PostgresError) as error:
-        raise explain(address.dsn, error) from error
-    finally:
-        connection.terminate()
-
-
-async def _declare(
-    connection: asyncpg.Connection, number: Fence, schema: str, heartbeat: int | None, patience: float
-) -> bool:
-    while True:
-        try:
-            await number.begin_exclusive(connection, patience=patience)
-            ended = await _end_dead(connection, number.number, schema, heartbeat)
-        except asyncpg.LockNotAvailableError:
-            await connection.execute("rollback")
-            await connection.fetch(TERMINATE_HOLDERS, number.space, number.number)
-        else:
-            return ended
-
-
-async def _end_dead(connection: asyncpg.Connection, fence: int, schema: str, heartbeat: int | None) -> bool:
-    ended = await connection.fetch(statement(schema, "end_node"), fence, "dead", heartbeat)
-    if ended:
-        await connection.fetch(statement(schema, "free_instances"), fence)
-        await connection.fetch(statement(schema, "free_tasks"), fence)
-    faultpoint.reach("declare.before_commit")
-    await commit(connection)
-    return bool(ended)
 
 
 def _row(row: asyncpg.Record) -> InstanceRow:

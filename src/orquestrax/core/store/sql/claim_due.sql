@@ -1,7 +1,6 @@
 -- Takes due instances of one lane: lateral over definitions x priorities, so that a backlog of a definition that
 -- nobody serves is never looked at. What just this code ($5, digests beside $2) has blocked is left to other code.
--- Locks the claimed rows; skips what another claim has locked. From whom it was taken stays in the row until it is in
--- the history: the answer to this may be lost.
+-- Locks the claimed rows; skips what another claim has locked.
 with due as (
     select found.key, found.status, found.lost_owner, found.started_at
     from unnest($2::text[], $5::text[]) as served (definition, digest)
@@ -26,5 +25,5 @@ set owner = $1, node = $1, wake_at = null, blocked = null, blocked_by = null,
 from due
 where i.key = due.key and exists (select from {schema}.nodes where fence = $1 and status = 'alive')
 returning i.key, i.id, i.definition, i.version, i.status, i.started_at, i.mail, i.input::text,
-          i.created_at, i.deadline,
+          i.created_at, i.deadline, i.suspicion,
           due.lost_owner, due.started_at is null as never_started, due.status = 'blocked' as blocked

@@ -24,4 +24,4 @@ set owner = $1, node = $1, wake_at = null
 from found
 where i.key = found.key and exists (select from {schema}.nodes where fence = $1 and status = 'alive')
 returning i.key, i.id, i.definition, i.version, i.status, coalesce(i.started_at, {schema}.now()) as started_at, i.mail,
-          i.input::text, i.created_at, i.deadline, found.lost_owner, found.started_at is null as never_started, found.status = 'blocked' as blocked
+          i.input::text, i.created_at, i.deadline, i.suspicion, found.lost_owner, found.started_at is null as never_started, found.status = 'blocked' as blocked

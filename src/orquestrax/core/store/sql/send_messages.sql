@@ -13,7 +13,7 @@ with message as (
 ), raised as (
     update {schema}.instances as i
     set mail = i.mail + addressed.n,
-        lane = case when i.owner is null and i.started_at is not null then 0 else i.lane end,
+        lane = case when i.owner is null and i.started_at is not null and i.lane <> 2 then 0 else i.lane end,
         wake_at = case
             when i.owner is null and (i.status not in ('paused', 'blocked') or addressed.orders) then {schema}.now()
             else i.wake_at end

@@ -10,8 +10,8 @@ set status = change.status,
     ended_at = change.ended_at,
     blocked_by = change.blocked_by,
     blocked = change.blocked,
-    suspicion = 0,
-    lost_owner = null
+    suspicion = case when change.release then 0 else i.suspicion end,
+    lost_owner = case when change.release then null else i.lost_owner end
 from unnest($2::uuid[], $3::text[], $4::boolean[], $5::timestamptz[], $6::json[], $7::json[], $8::json[],
             $9::timestamptz[], $10::text[], $11::json[])
     as change (key, status, release, wake_at, waits, result, error, ended_at, blocked_by, blocked)

@@ -6,6 +6,6 @@ with stuck as materialized (
     order by key for no key update
 )
 update {schema}.instances as i
-set wake_at = {schema}.now(), lane = 0
+set wake_at = {schema}.now(), lane = case when i.suspicion > 1 then 2 else 0 end
 from stuck
 where i.key = stuck.key
