@@ -6,6 +6,7 @@ import asyncio
 import itertools
 import random
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -32,8 +33,6 @@ class Rig:
         self.written: list[Any] = []
         self.deleted: list[BodyKey] = []
         self._numbers = itertools.count(1)
-        # Children of other tests in this process are not this rig's.
-        self._others = _children()
         self.runner = StepRunner(
             node="node-1",
             now=lambda: time.time_ns() // 1000,
@@ -45,6 +44,17 @@ class Rig:
             rng=random.Random(1),
             **{"slots": {"async": 5, "thread": 5, "process": 2}, **options},
         )
+        # Whatever else lives in this process of pytest has children of its own.
+        self._begun: set[int] = set()
+        warden = self.pool._warden
+        warden.add = self._noting(warden.add)  # type: ignore[method-assign]
+
+    def _noting(self, add: Callable[[int], None]) -> Callable[[int], None]:
+        def noted(group: int) -> None:
+            self._begun.add(group)
+            add(group)
+
+        return noted
 
     @property
     def pool(self) -> ProcessPool:
@@ -53,7 +63,7 @@ class Rig:
     @property
     def children(self) -> list[psutil.Process]:
         """The children that are alive, the guard left out."""
-        return [child for child in _children() if child not in self._others]
+        return [child for child in _children() if child.pid in self._begun]
 
     def job(
         self, step: Any, *arguments: Any, attempt: int = 1, key: BodyKey | None = None, **options: Any

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
 
@@ -107,6 +108,21 @@ async def test_to_abandon_kills_at_once(rig, tmp_path):
     rig.runner.abandon()
     assert not psutil.pid_exists(child)
     await gone(grandchild)
+
+
+@pytest.mark.parametrize("rounds", [0, 1, 2])
+async def test_to_abandon_leaves_nothing_that_has_yet_to_begin(rig, rounds):
+    """Children that were sent for: none comes after the end, and no guard for them either."""
+    rig.runner.warm([bodies.whoami])
+    for _ in range(rounds):
+        await asyncio.sleep(0)
+    rig.runner.abandon()
+    assert rig.children == []
+    while rig.pool._tasks:
+        await asyncio.wait(rig.pool._tasks)
+        assert rig.children == []
+    assert rig.pool._warden._guard is None
+    assert (rig._begun == set()) == (rounds == 0)
 
 
 async def test_what_a_body_leaves_behind_ends_with_its_child(make_rig, tmp_path):

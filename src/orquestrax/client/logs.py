@@ -9,7 +9,7 @@ from typing import Final
 from uuid import UUID
 
 from orquestrax.base.errors import InvalidInput
-from orquestrax.client.views import as_datetime
+from orquestrax.client.views import moment
 from orquestrax.core.store.logs import LogStore, LogView
 
 LEVELS: Final[dict[str, int]] = {
@@ -41,11 +41,9 @@ class LogEntry:
     @classmethod
     def of(cls, view: LogView) -> LogEntry:
         """From a row."""
-        at = as_datetime(view.at)
-        assert at is not None
         return cls(
             number=view.number,
-            at=at,
+            at=moment(view.at),
             level=logging.getLevelName(view.level),
             logger=view.logger,
             step=view.step or WORKFLOW,

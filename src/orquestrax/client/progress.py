@@ -6,9 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-import msgspec
-
-from orquestrax.client.views import as_datetime
+from orquestrax.client.views import decoded, moment
 from orquestrax.core.store.progress import ProgressView
 
 
@@ -34,8 +32,6 @@ class StepProgress:
     @classmethod
     def of(cls, view: ProgressView) -> StepProgress:
         """From a row."""
-        told_at = as_datetime(view.told_at)
-        assert told_at is not None
         return cls(
             command=view.command,
             attempt=view.attempt,
@@ -43,6 +39,6 @@ class StepProgress:
             done=view.done,
             total=view.total,
             note=view.note,
-            details=None if view.details is None else msgspec.json.decode(view.details),
-            told_at=told_at,
+            details=decoded(view.details),
+            told_at=moment(view.told_at),
         )

@@ -21,9 +21,14 @@ class Ending(NamedTuple):
     error: bytes | str | None
 
 
-def as_datetime(microseconds: int | None) -> datetime | None:
+def moment(microseconds: int) -> datetime:
     """A stored time (microseconds since 1970, UTC) as an aware datetime, exactly."""
-    return None if microseconds is None else EPOCH + timedelta(microseconds=microseconds)
+    return EPOCH + timedelta(microseconds=microseconds)
+
+
+def as_datetime(microseconds: int | None) -> datetime | None:
+    """The same for what may not have happened yet."""
+    return None if microseconds is None else moment(microseconds)
 
 
 def decoded(payload: str | None) -> Any:
@@ -56,8 +61,6 @@ class RunStatus:
     @classmethod
     def of(cls, view: InstanceView) -> RunStatus:
         """From a row."""
-        created_at = as_datetime(view.created_at)
-        assert created_at is not None
         return cls(
             id=view.id,
             definition=view.definition,
@@ -71,7 +74,7 @@ class RunStatus:
             node=view.node,
             priority=view.priority,
             created_by=view.created_by,
-            created_at=created_at,
+            created_at=moment(view.created_at),
             started_at=as_datetime(view.started_at),
             ended_at=as_datetime(view.ended_at),
             wake_at=as_datetime(view.wake_at),
@@ -91,16 +94,12 @@ class HistoryEvent:
     @classmethod
     def of(cls, view: EventView) -> HistoryEvent:
         """From a row."""
-        at = as_datetime(view.at)
-        assert at is not None
-        return cls(view.seq, view.type, at, msgspec.json.decode(view.data))
+        return cls(view.seq, view.type, moment(view.at), msgspec.json.decode(view.data))
 
     @classmethod
     def beginning(cls, view: InstanceView) -> list[HistoryEvent]:
         """The start, which is the instance's row itself."""
-        created, started = as_datetime(view.created_at), as_datetime(view.started_at)
-        assert created is not None
         data = {"created_by": view.created_by, "input": decoded(view.input), "created_at": view.created_at}
-        if started is None:
-            return [cls(0, "created", created, data)]
-        return [cls(0, "started", started, {**data, "node": view.started_on})]
+        if view.started_at is None:
+            return [cls(0, "created", moment(view.created_at), data)]
+        return [cls(0, "started", moment(view.started_at), {**data, "node": view.started_on})]

@@ -11,7 +11,7 @@ from typing import Any
 from zlib import crc32
 
 import msgspec
-from tests.unit.replay.kit import Host, Main, step
+from tests.unit.replay.kit import Main, driven_to_its_end, step
 
 import orquestrax.replay.context as ox
 from orquestrax.replay.bridge import await_, to_greenlet
@@ -130,25 +130,10 @@ def everything() -> str:
     return "done"
 
 
-def driven_to_its_end() -> Host:
-    """The history of `everything`, step by step."""
-    host = Host(plain(everything))
-    for _ in range(200):
-        if host.replay.finished:
-            return host
-        if any(c.kind == "receive" and c.name == "go" for c in host.replay.open.values()):
-            host.signal("go")
-        elif any(c.kind == "step" for c in host.replay.open.values()):
-            host.complete()
-        else:
-            host.fire()
-    raise AssertionError("no end")
-
-
 def digest() -> int:
     """That history as one number: it is the same on every Python."""
     log.disabled = logging.getLogger("orquestrax.workflow").disabled = True
-    host = driven_to_its_end()
+    host = driven_to_its_end(plain(everything))
     host.replay.close()
     log.disabled = logging.getLogger("orquestrax.workflow").disabled = False
     return crc32(repr([*map(msgspec.structs.astuple, host.history), host.replay.finish]).encode())

@@ -1,86 +1,20 @@
-"""Closing plain `def` code at any point: no effect, no output, no memory kept."""
+"""Closing plain `def` code: what is its own; see `test_replay_eviction` for what holds of all code."""
 
 from __future__ import annotations
 
 import gc
-import logging
 import subprocess
 import sys
 import weakref
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from tests.unit.replay.kit import Host, new, rebuild, step
-from tests.unit.replay.plainly import driven_to_its_end, endless, half_used, plain
+from tests.unit.replay.kit import Host, rebuild, step
+from tests.unit.replay.plainly import endless, half_used, plain
 
 from orquestrax.replay.bridge import await_
-from orquestrax.replay.instance import Replay
 
-
-class Listener(logging.Handler):
-    """All that is said: log records, and exceptions that nobody can catch (warnings are errors here)."""
-
-    def __init__(self) -> None:
-        super().__init__(logging.DEBUG)
-        self.heard: list[str] = []
-
-    def emit(self, record: logging.LogRecord) -> None:
-        self.heard.append(record.getMessage())
-
-    def unraisable(self, raised: Any) -> None:
-        self.heard.append(f"{raised.err_msg} {raised.object!r} {raised.exc_value!r}")
-
-
-@pytest.fixture(autouse=True)
-def listener(capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Iterator[Listener]:
-    """Each test here must be silent, also after a garbage collection."""
-    listener = Listener()
-    monkeypatch.setattr(sys, "unraisablehook", listener.unraisable)
-    root = logging.getLogger()
-    root.addHandler(listener)
-    yield listener
-    gc.collect()
-    gc.collect()
-    root.removeHandler(listener)
-    assert listener.heard == []
-    assert capfd.readouterr() == ("", "")
-
-
-@pytest.fixture
-def host(listener: Listener) -> Host:
-    """Driven to the end and closed; what it logged on its way is forgotten."""
-    driven = driven_to_its_end()
-    assert len(driven.history) >= 20
-    driven.replay.close()
-    gc.collect()
-    assert listener.heard
-    listener.heard.clear()
-    return driven
-
-
-def test_eviction_at_every_point(host: Host) -> None:
-    for length in range(len(host.history) + 1):
-        _evicted_without_effect(rebuild(host.main, host.history[:length]))
-
-
-def test_eviction_at_every_point_while_replaying(host: Host) -> None:
-    for length in range(len(host.history) + 1):
-        replay = new(host.main)
-        replay.replaying = True
-        replay.start()
-        for event in host.history[:length]:
-            replay.apply(event)
-        _evicted_without_effect(replay)
-
-
-def _evicted_without_effect(replay: Replay) -> None:
-    before = replay.issued, replay.trail, replay.finish
-    replay.close()
-    assert (replay.issued, replay.trail, replay.finish) == before
-    assert (replay.open, replay.waits()) == ({}, [])
-    turn = replay.take()
-    assert (turn.commands, turn.abandoned, turn.finish) == ([], [], None)
+pytestmark = pytest.mark.usefixtures("listener")
 
 
 def test_what_closes_plain_code_is_no_exception_that_it_handles() -> None:

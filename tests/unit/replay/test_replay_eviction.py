@@ -4,71 +4,29 @@ from __future__ import annotations
 
 import asyncio
 import gc
-import logging
 import subprocess
 import sys
 import warnings
 import weakref
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 from tests.unit.replay.awkward import effects, everything
-from tests.unit.replay.kit import Host, Main, new, rebuild, step
+from tests.unit.replay.kit import Host, Main, driven_to_its_end, new, rebuild, step
+from tests.unit.replay.listening import Listener
+from tests.unit.replay.plainly import everything as plain_everything
+from tests.unit.replay.plainly import plain
 
 from orquestrax.replay.instance import Replay
 
-log = logging.getLogger("shop")
+pytestmark = pytest.mark.usefixtures("listener")
 
 
-class Listener(logging.Handler):
-    """All that is said: log records, and exceptions that nobody can catch (warnings are errors here)."""
-
-    def __init__(self) -> None:
-        super().__init__(logging.DEBUG)
-        self.heard: list[str] = []
-
-    def emit(self, record: logging.LogRecord) -> None:
-        self.heard.append(record.getMessage())
-
-    def unraisable(self, raised: Any) -> None:
-        self.heard.append(f"{raised.err_msg} {raised.object!r} {raised.exc_value!r}")
-
-
-@pytest.fixture(autouse=True)
-def listener(capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Iterator[Listener]:
-    """Each test here must be silent, also after a garbage collection."""
-    listener = Listener()
-    monkeypatch.setattr(sys, "unraisablehook", listener.unraisable)
-    root = logging.getLogger()
-    root.addHandler(listener)
-    yield listener
-    gc.collect()
-    gc.collect()
-    root.removeHandler(listener)
-    assert listener.heard == []
-    assert capfd.readouterr() == ("", "")
-
-
-def fully_driven() -> Host:
-    """The history of `everything`, step by step to its end."""
-    host = Host(everything)
-    for _ in range(200):
-        if host.replay.finished:
-            return host
-        if any(c.kind == "receive" and c.name == "go" for c in host.replay.open.values()):
-            host.signal("go")
-        elif any(c.kind == "step" for c in host.replay.open.values()):
-            host.complete()
-        else:
-            host.fire()
-    raise AssertionError("no end")
-
-
-@pytest.fixture
-def host(listener: Listener) -> Host:
+@pytest.fixture(params=[everything, plain(plain_everything)], ids=["async", "plain"])
+def host(request: pytest.FixtureRequest, listener: Listener) -> Host:
     """Driven to the end and closed; what it logged on its way is forgotten."""
-    driven = fully_driven()
+    driven = driven_to_its_end(request.param)
     assert len(driven.history) >= 20
     driven.replay.close()
     gc.collect()
@@ -79,8 +37,7 @@ def host(listener: Listener) -> Host:
 
 def test_eviction_at_every_point(host: Host) -> None:
     for length in range(len(host.history) + 1):
-        replay = rebuild(everything, host.history[:length])
-        _evicted_without_effect(replay)
+        _evicted_without_effect(rebuild(host.main, host.history[:length]))
 
 
 def test_eviction_before_the_start() -> None:
@@ -92,7 +49,7 @@ def test_eviction_before_the_start() -> None:
 
 def test_eviction_at_every_point_while_replaying(host: Host) -> None:
     for length in range(len(host.history) + 1):
-        replay = new(everything)
+        replay = new(host.main)
         replay.replaying = True
         replay.start()
         for event in host.history[:length]:

@@ -136,7 +136,9 @@ class ProcessPool:
         self._keep(self._start(), "a child begins")
 
     async def _start(self) -> None:
-        child = None
+        if self._closed:  # since it was sent for, and whoever did has been told
+            self._beginning -= 1
+            return
         try:
             child = await Offspring.spawn(self._warden, self._on_begun)
             self._alive.add(child)

@@ -10,23 +10,21 @@ import asyncio
 import threading
 from contextvars import copy_context
 from functools import partial
-from typing import Any, Final, TypeVar
+from typing import Any, TypeVar
 
-from orquestrax.base import faultpoint
 from orquestrax.base.errors import DatabaseUnreachable
 from orquestrax.base.logs import origin
-from orquestrax.core.store.conclusion import Asked, Conclusion, Rows, Steps
-from orquestrax.core.store.fence import RolledBack
+from orquestrax.core.store.conclusion import Conclusion
 from orquestrax.define.resources import Resources
 from orquestrax.model.jobs import Delivered
 from orquestrax.worker.attempt import Attempt
 from orquestrax.worker.threads import Call, ThreadPool
+from orquestrax.worker.transactions.concluding import UNKNOWN, awaiting, calling, concluding
 from orquestrax.worker.transactions.service import Transactions
 from orquestrax.worker.transactions.sessions import AsyncSession, Session
 from orquestrax.worker.transactions.ticket import Ticket
 
 T = TypeVar("T")
-UNKNOWN: Final = object()  # COMMIT was sent, and nothing came back
 
 
 async def run_transactional(
@@ -73,25 +71,11 @@ async def _conclude(
 ) -> object:
     """The engine's part, within a deadline that cuts the connection."""
     assert attempt.ticket is not None
-    if not attempt.ticket.commits():
-        raise asyncio.CancelledError
     cut = asyncio.get_running_loop().call_later(deadline, session.cut)
     try:
-        steps = conclusion.conclude(payload)
-        asked: Asked | None = next(steps)
-        while asked is not None:
-            asked = _next(steps, await session.run(asked))
-        faultpoint.reach("transaction.before_commit")
-        try:
-            tag = await session.commit()
-        except Exception as error:
-            if session.refused(error):
-                raise
-            return UNKNOWN
+        return await awaiting(concluding(attempt.ticket, session, conclusion, payload))
     finally:
         cut.cancel()
-    _check(tag)
-    return None
 
 
 async def _thread(
@@ -144,40 +128,15 @@ def _work(
 def _conclude_here(
     attempt: Attempt, session: Session, conclusion: Conclusion, payload: str, deadline: float
 ) -> object:
+    """The same, in a thread."""
     assert attempt.ticket is not None
-    if not attempt.ticket.commits():
-        raise asyncio.CancelledError
     cut = threading.Timer(deadline, session.cut)
     cut.daemon = True
     cut.start()
     try:
-        steps = conclusion.conclude(payload)
-        asked: Asked | None = next(steps)
-        while asked is not None:
-            asked = _next(steps, session.run(asked))
-        try:
-            tag = session.commit()
-        except Exception as error:
-            if session.refused(error):
-                raise
-            return UNKNOWN
+        return calling(concluding(attempt.ticket, session, conclusion, payload))
     finally:
         cut.cancel()
-    _check(tag)
-    return None
-
-
-def _next(steps: Steps, rows: Rows) -> Asked | None:
-    try:
-        return steps.send(rows)
-    except StopIteration:
-        return None
-
-
-def _check(tag: str) -> None:
-    if tag != "COMMIT":
-        raise RolledBack(f"COMMIT was answered with {tag}")
-    faultpoint.reach("transaction.after_commit")
 
 
 async def _look(transactions: Transactions, conclusion: Conclusion) -> None:
