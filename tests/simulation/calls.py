@@ -26,7 +26,9 @@ TRIES = 40
 def calling(simulation: Simulation, job: Job) -> None:
     """Arrange for everything that this job's client does."""
     started = _note(simulation, job, "start", "")
-    simulation.world.after(job.at, lambda: _from(simulation, job).run(lambda: _start(simulation, job, started)))
+    simulation.world.after(
+        job.at, lambda: _from(simulation, job).run(lambda: _start(simulation, job, started))
+    )
     if job.messages:
         notes = [_note(simulation, job, kind, value) for _, kind, value in job.messages]
         simulation.clients.run(lambda: _send_all(simulation.clients.client, simulation, job, notes))
@@ -49,7 +51,9 @@ async def _start(simulation: Simulation, job: Job, call: Call) -> None:
     process = _from(simulation, job)
     client = process.client
     if process is not simulation.clients:  # it may die: somebody else asks again, later
-        simulation.world.after(5.0, lambda: simulation.clients.run(lambda: _start_again(simulation, job, call)))
+        simulation.world.after(
+            5.0, lambda: simulation.clients.run(lambda: _start_again(simulation, job, call))
+        )
     await _until_heard(call, lambda: _asked(client, job))
 
 

@@ -20,7 +20,7 @@ class Bus:
         self.members: dict[str, Hints] = {}
 
     def send(self, sender: ProcessLoop, channel: str, payload: str) -> None:
-        if sender.name in self.network.cut:
+        if not self.network.reaches(sender.name):
             return
         world = self.network.world
         for member in self.members.values():
@@ -59,7 +59,7 @@ class Hints:
                 listener(payload)
 
         def arrive() -> None:
-            if self._loop.name not in self._bus.network.cut:
+            if self._bus.network.reaches(self._loop.name):
                 self._loop.call_soon(tell)
 
         return arrive

@@ -1,4 +1,4 @@
-"""The ways between processes and the server: requests and answers that are late, lost, or cut off with their process."""
+"""The ways between processes and the server: what is late, lost, or cut off."""
 
 from __future__ import annotations
 
@@ -21,16 +21,22 @@ class Network:
     def __init__(self, world: World) -> None:
         self.world = world
         self.cut: set[str] = set()
+        self.down = 0  # outages of the database that last
         self.lost_before = self.lost_after = self.slow = self.lost_hints = 0.0
 
     def calm(self) -> None:
         """No fault strikes any more."""
         self.cut.clear()
+        self.down = 0
         self.lost_before = self.lost_after = self.slow = self.lost_hints = 0.0
 
-    def fate(self) -> str:
-        """What becomes of one request."""
-        draw = self.world.random.random()
+    def reaches(self, process: str) -> bool:
+        """Whether there is a way between this process and the server."""
+        return not self.down and process not in self.cut
+
+    def fate(self, process: str) -> str:
+        """What becomes of one request. Clients, who ask again with the same ids, are struck more often."""
+        draw = self.world.random.random() / (8.0 if process == "client" else 1.0)
         for name in ("lost_before", "lost_after", "slow"):
             draw -= getattr(self, name)
             if draw < 0:
@@ -72,7 +78,7 @@ class Line:
     def drop(self) -> None:
         """Close the socket; the server hears of it unless the way is cut."""
         session, self._session = self._session, None
-        if session is not None and self._loop.name not in self._network.cut:
+        if session is not None and self._network.reaches(self._loop.name):
             self._network.world.after(self._network.latency(), lambda: self.server.end(session))
         if self._waiting is not None:
             _settle(self._waiting, ConnectionResetError("the connection was closed here"))
@@ -83,7 +89,7 @@ class Line:
             self.server.end(self._session)
 
     async def _exchange(self, session: Session, act: Act) -> Any:
-        world, network, fate = self._network.world, self._network, self._network.fate()
+        world, network, fate = self._network.world, self._network, self._network.fate(self._loop.name)
         answer = self._loop.create_future()
         self._waiting = answer
         overdue = self._loop.call_later(DEADLINE, self._overdue, answer)
@@ -96,7 +102,7 @@ class Line:
             world.after(network.latency(), lambda: self._deliver(answer, value))
 
         def arrive() -> None:
-            if self._loop.name in network.cut:
+            if not network.reaches(self._loop.name):
                 return
             if fate == "lost_before":
                 self.server.end(session)
@@ -113,7 +119,7 @@ class Line:
             self._waiting = None
 
     def _deliver(self, answer: asyncio.Future[Any], value: Any) -> None:
-        if self._loop.name not in self._network.cut:
+        if self._network.reaches(self._loop.name):
             self._loop.call_soon(_settle, answer, value)
 
     def _overdue(self, answer: asyncio.Future[Any]) -> None:

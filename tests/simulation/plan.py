@@ -11,7 +11,7 @@ from typing import Final
 
 LEASE: Final = 10.0
 END: Final = 150.0
-FAULTS: Final = ("kill", "kill", "freeze", "freeze", "thaw at death", "cut", "kill all")
+FAULTS: Final = ("kill", "kill", "freeze", "freeze", "thaw at death", "cut", "kill all", "outage")
 
 
 @dataclass
@@ -35,7 +35,7 @@ class Fault:
     kind: str
     node: int
     seconds: float
-    buries: bool = False
+    same_machine: bool = False
 
 
 @dataclass
@@ -51,12 +51,15 @@ class Plan:
     faults: list[Fault]
     rates: dict[str, float]
     slow_commits: float
+    refusing: float
     calm_at: float
 
     @property
     def faultless(self) -> bool:
         """Whether nothing is lost, late or killed: then bodies run exactly once."""
-        return not self.faults and not self.slow_commits and not any(self.rates.values())
+        return (
+            not self.faults and not self.slow_commits and not self.refusing and not any(self.rates.values())
+        )
 
 
 def plan_of(seed: int) -> Plan:
@@ -64,7 +67,9 @@ def plan_of(seed: int) -> Plan:
     dice = random.Random(f"plan {seed}")
     nodes = dice.choice((2, 2, 3))
     calm = dice.random() < 0.1
-    faults = [] if calm else sorted((_fault(dice, nodes) for _ in range(dice.randint(0, 3))), key=lambda f: f.at)
+    faults = (
+        [] if calm else sorted((_fault(dice, nodes) for _ in range(dice.randint(0, 3))), key=lambda f: f.at)
+    )
     return Plan(
         seed=seed,
         nodes=nodes,
@@ -80,12 +85,15 @@ def plan_of(seed: int) -> Plan:
             "lost_hints": dice.choice((0, 0.3, 1.0)),
         },
         slow_commits=0.0 if calm else dice.choice((0, 0, 0.01, 0.03)),
+        refusing=0.0 if calm else dice.choice((0, 0, 0, 0.02)),
         calm_at=max([30.0, *(fault.at + fault.seconds for fault in faults)]),
     )  # fmt: skip
 
 
 def _job(dice: random.Random, number: int, nodes: int) -> Job:
-    flow = dice.choice(("chain", "fan", "letters", "letters", "sleeper", "careful", "patient", "patient", "limited"))
+    flow = dice.choice(
+        ("chain", "fan", "letters", "letters", "sleeper", "careful", "patient", "patient", "limited")
+    )
     at = dice.random() ** 2 * 8
     job = Job(
         id=f"{flow}-{number}",
@@ -114,6 +122,8 @@ def _input(dice: random.Random, flow: str) -> int:
 def _fault(dice: random.Random, nodes: int) -> Fault:
     kind = dice.choice(FAULTS)
     seconds = dice.choice((0.5, 0.99, 1.5, 2.0)) * LEASE if kind in ("freeze", "cut") else dice.random() * 5
+    if kind == "outage":  # of the database: no node is to blame
+        seconds = dice.choice((2.0, 8.5, 9.5, 15.0))
     if kind == "thaw at death":
         seconds = 5 * LEASE  # at the latest
-    return Fault(dice.random() * 15, kind, dice.randrange(nodes), seconds, buries=dice.random() < 0.5)
+    return Fault(dice.random() * 15, kind, dice.randrange(nodes), seconds, same_machine=dice.random() < 0.5)

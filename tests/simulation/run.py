@@ -10,17 +10,18 @@ from functools import partial
 from typing import Any
 
 from orquestrax.base import ids
+from orquestrax.cluster import observer
 from orquestrax.core import wholerun
 from tests.checker import Call
 from tests.simulation import flows
 from tests.simulation.calls import calling
-from tests.simulation.database import Database
 from tests.simulation.hints import Bus
+from tests.simulation.model.database import Database
+from tests.simulation.model.tables import ENDED
 from tests.simulation.network import Network
 from tests.simulation.plan import END, Fault, Plan, plan_of
 from tests.simulation.process import NodeProcess, Process
 from tests.simulation.server import Server
-from tests.simulation.tables import ENDED
 from tests.simulation.trace import Trace
 from tests.simulation.verdict import judge
 from tests.simulation.world import World
@@ -46,6 +47,7 @@ class Simulation:
         self.nodes: list[NodeProcess | None] = [None] * self.plan.nodes
         self.processes: list[Process] = []
         self.gone: set[str] = set()
+        self.outages: list[tuple[int, int]] = []
         self._boots = 0
 
     def run(self) -> None:
@@ -57,7 +59,7 @@ class Simulation:
                 self.boot(number)
             self._begin()
             self.world.run(self._done, END)
-            self.problems += self.world.faults
+            self.problems += self.world.faults + self.server.broken
             self._wind_up()
         self.problems += judge(self)
 
@@ -66,6 +68,7 @@ class Simulation:
     def _begin(self) -> None:
         for name, rate in self.plan.rates.items():
             setattr(self.network, name, rate)
+        self.server.refusing = self.plan.refusing
         for fault in self.plan.faults:
             self.world.after(fault.at, partial(self._strike, fault))
         self.world.after(self.plan.calm_at, self._calm)
@@ -74,7 +77,7 @@ class Simulation:
 
     def _calm(self) -> None:
         self.network.calm()
-        self.slow_commits = 0.0
+        self.slow_commits = self.server.refusing = 0.0
 
     def _pace(self) -> float:
         """How long a transaction takes on the server."""
@@ -85,7 +88,9 @@ class Simulation:
 
     def _done(self) -> bool:
         """Everything has ended and nobody waits for an answer: checked now and then, as time goes on."""
-        return self.world.now > self.plan.calm_at / 3 and all(call.over for call in self.calls) and self._ended()
+        return (
+            self.world.now > self.plan.calm_at / 3 and all(call.over for call in self.calls) and self._ended()
+        )
 
     def _ended(self) -> bool:
         if self.world.now <= self.plan.calm_at and self.plan.faults:
@@ -94,10 +99,11 @@ class Simulation:
 
     # -- faults --
 
-    def boot(self, number: int, buries: int | None = None) -> None:
-        """A process for this node; `buries` a predecessor that it knows to be dead."""
+    def boot(self, number: int, machine: str = "") -> None:
+        """A process for this node; on the same machine as its predecessor, it knows that one to be gone."""
         self._boots += 1
-        node = NodeProcess(self, f"node{number}.{self._boots}", flows.FLOWS, buries)
+        name = f"node{number}.{self._boots}"
+        node = NodeProcess(self, name, flows.FLOWS, machine or name)
         self.nodes[number] = node
         self.effects.nodes[node.loop] = node
         self._new(node)
@@ -107,6 +113,9 @@ class Simulation:
         return process
 
     def _strike(self, fault: Fault) -> None:
+        if fault.kind == "outage":
+            self._outage(fault)
+            return
         numbers = range(self.plan.nodes) if fault.kind == "kill all" else [fault.node]
         for number in numbers:
             node = self.nodes[number]
@@ -120,16 +129,26 @@ class Simulation:
                 self._freeze(node, fault)
 
     def _kill(self, number: int, node: NodeProcess, fault: Fault) -> None:
-        fence = node.fence if fault.buries else None
+        machine = node.machine.boot_id if fault.same_machine else ""
         self.gone |= {str(incarnation.fence.number) for incarnation in node.made}
         node.loop.frozen = False
         node.kill()
         self.nodes[number] = None
-        self.world.after(fault.seconds, lambda: self.boot(number, fence))
+        self.world.after(fault.seconds, lambda: self.boot(number, machine))
 
     def _cut(self, node: NodeProcess, fault: Fault) -> None:
         self.network.cut.add(node.loop.name)
         self.world.after(fault.seconds, lambda: self.network.cut.discard(node.loop.name))
+
+    def _outage(self, fault: Fault) -> None:
+        """Nobody reaches the database, which is nobody's death."""
+        self.network.down += 1
+        self.outages.append((self.world.time, self.world.time + round(fault.seconds * 1_000_000)))
+
+        def over() -> None:
+            self.network.down = max(0, self.network.down - 1)
+
+        self.world.after(fault.seconds, over)
 
     def _freeze(self, node: NodeProcess, fault: Fault) -> None:
         node.loop.frozen = True
@@ -149,13 +168,13 @@ class Simulation:
 @contextmanager
 def _seeded(seed: int, world: World) -> Iterator[None]:
     """Ids and dice that the engine takes from elsewhere follow from the seed, too."""
-    factory, dice = ids._factory, wholerun._random
+    factory, dice, rhythm = ids._factory, wholerun._random, observer.random
     ids._factory = ids.UuidFactory(lambda: world.time * 1_000, lambda: random.Random(seed))
-    wholerun._random = random.Random(seed)
+    wholerun._random, observer.random = random.Random(seed), random.Random(seed)  # type: ignore[assignment]
     try:
         yield
     finally:
-        ids._factory, wholerun._random = factory, dice
+        ids._factory, wholerun._random, observer.random = factory, dice, rhythm
 
 
 def simulate(seed: int, database: Any = None) -> Simulation:

@@ -13,11 +13,13 @@ from typing import Any, Final
 
 import asyncpg
 
+from orquestrax.model.rows import Verdict
 from tests.simulation.trace import Trace
 from tests.simulation.world import World
 
 IDLE: Final = 3.0  # idle_in_transaction_session_timeout
 PATIENCE: Final = 2.0  # lock_timeout
+NODES_WRITE: Final = frozenset({"write", "claim_due", "claim_orders", "claim_overdue"})
 Reply = Callable[[Any], None]
 
 
@@ -45,19 +47,19 @@ class Lock:
         return self.exclusive is None and not (exclusive and self.shared)
 
 
-@dataclass
-class Rules:
-    """What mutants take away from the server. `fence`: sound, none, snapshot (lock and check in one statement)."""
-
-    fence: str = "sound"
-
-
 class Server:
-    """Runs what arrives. `pace()` is how long a transaction takes on the server."""
+    """Runs what arrives. `pace()` is how long a transaction takes on the server.
+
+    fence_rule  what mutants take away: sound, none, snapshot (lock and check in one statement)
+    """
+
+    fence_rule = "sound"
 
     def __init__(self, world: World, database: Any, trace: Trace, pace: Callable[[], float]) -> None:
         self.world, self.database, self.trace, self.pace = world, database, trace, pace
-        self.rules = Rules()
+        self.refusing = 0.0
+        self.refused: set[Any] = set()
+        self.broken: list[str] = []
         self.on_exclusive: Callable[[int], None] = lambda _fence: None
         self._locks: dict[int, Lock] = {}
 
@@ -66,9 +68,9 @@ class Server:
     def begin(self, session: Session, fence: int, *, exclusive: bool, reply: Reply) -> None:
         """Lock the fence; an answer comes when it is had."""
         lock = self._locks.setdefault(fence, Lock())
-        if self.rules.fence != "sound":
-            session.snapshot = self.rules.fence == "none" or self._alive(fence)
-        if self.rules.fence == "none":
+        if self.fence_rule != "sound":
+            session.snapshot = self.fence_rule == "none" or self._alive(fence)
+        if self.fence_rule == "none":
             reply(None)
         elif not lock.waiting and lock.free_for(exclusive=exclusive):
             self._granted(session, fence, exclusive=exclusive, reply=reply)
@@ -118,21 +120,48 @@ class Server:
         session.busy = True
 
         def commit() -> None:
-            answer = self.apply(session, work, label, presumed=fence if self.rules.fence != "sound" else None)
+            if label == "write" and self.world.random.random() < self.refusing:
+                answer = self._refuse(session, work)
+            else:
+                answer = self.apply(
+                    session, work, label, presumed=fence if self.fence_rule != "sound" else None
+                )
+                self._witness(fence, label, answer)
             session.busy = False
             self.release(session, fence)
             reply(answer)
 
         self.world.after(self.pace(), commit)
 
+    def _refuse(self, session: Session, work: Any) -> Exception:
+        """A row of the batch cannot be had: the journal halves it until one instance stands alone."""
+        if len(work.batch) == 1:
+            self.refused.add(work.batch[0].key)
+        answer = asyncpg.DeadlockDetectedError("deadlock detected")
+        self.trace.add(self.world.time, session.process, "write", answer)
+        return answer
+
+    def _witness(self, fence: int, label: str, answer: Any) -> None:
+        """What no node may do, whatever it believes."""
+        wrote = isinstance(answer, list) and (Verdict.COMMITTED in answer if label == "write" else answer)
+        if wrote and label in NODES_WRITE and not self._alive(fence):
+            self.broken.append(f"I4: node {fence} is dead and did {label}")
+        if isinstance(answer, asyncpg.UniqueViolationError):
+            self.broken.append(f"I5: node {fence} wrote what was written: {answer}")
+
+    def witness_body(self, fence: int) -> None:
+        """I15: who could not renew its lease starts no body; so none is started by a node that was declared dead."""
+        if not self._alive(fence):
+            self.broken.append(f"I15: node {fence} is dead and started a body")
+
     def apply(self, session: Session, work: Any, label: str, *, presumed: int | None = None) -> Any:
         """One transaction at this moment; returns what came of it, or the exception."""
         if presumed is not None:
             work = self._presuming(work, presumed, alive=session.snapshot)
-        atomic = label.startswith(("write", "declare", "release"))
+        atomic = label.startswith(("write", "declare", "sweep", "release"))
         try:
             answer = self.database.run(self.world.time, work, atomic=atomic)
-        except Exception as error:  # noqa: BLE001 - whatever the transaction raised is its answer
+        except Exception as error:
             answer = error
         self.trace.add(self.world.time, session.process, label, answer)
         return answer

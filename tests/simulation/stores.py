@@ -15,9 +15,10 @@ import asyncpg
 from orquestrax.base.errors import DatabaseUnreachable, Fenced
 from orquestrax.core.store.batch import BatchWriter
 from orquestrax.core.store.database import CONNECTION_LOST
+from orquestrax.core.store.deaths import Cause, _end_dead, _free
 from orquestrax.core.store.fence import Fence
 from orquestrax.core.store.journalverbs import Found
-from orquestrax.core.store.nodeverbs import NodeStore, _end_dead, _row
+from orquestrax.core.store.nodeverbs import NodeStore, _row
 from orquestrax.core.store.statements import statement
 from orquestrax.model.rows import InstanceRow, Verdict, Write
 from tests.simulation.network import DEADLINE, Line
@@ -38,7 +39,9 @@ class Opening:
 
     async def execute(self, _text: str) -> None:
         server, fence, exclusive = self._line.server, self._fence, self._exclusive
-        await self._line.ask(lambda session, reply: server.begin(session, fence, exclusive=exclusive, reply=reply))
+        await self._line.ask(
+            lambda session, reply: server.begin(session, fence, exclusive=exclusive, reply=reply)
+        )
 
 
 async def single(line: Line, name: str, *arguments: Any) -> list[Any]:
@@ -158,24 +161,47 @@ class SimulatedJournalStore:
         self._line.drop()
 
 
-async def declare(line: Line, fence: int, heartbeat: int | None) -> bool:
-    """Declare a node dead, as `nodeverbs.declare_dead` does."""
+async def declare(
+    line: Line, fence: int, heartbeat: int | None, by: int, cause: Cause, *, counts: bool
+) -> Any:
+    """Declare a node dead, as `deaths.declare_dead` does."""
     schema = line.server.database.schema
+
+    async def work(connection: Any) -> Any:
+        return await _end_dead(connection, fence, schema, (heartbeat, by, cause), counts)
+
     while True:
         try:
-            work = lambda connection: _end_dead(connection, fence, schema, heartbeat)  # noqa: E731
-            return bool(await fenced(line, Fence(0, fence), work, f"declare {fence}", exclusive=True))
+            return await fenced(line, Fence(0, fence), work, f"declare {fence} {cause}", exclusive=True)
         except asyncpg.LockNotAvailableError:
             await line.ask(lambda _session, reply: reply(line.server.end_idle_holders(fence)))
 
 
-async def alive_nodes(line: Line) -> dict[int, int]:
-    """The heartbeats of those that live, by fence."""
-    text = statement(line.server.database.schema, "list_nodes")
+async def sweep(line: Line) -> None:
+    """Free what owners that are not alive still hold, as `deaths.sweep` does."""
+    schema = line.server.database.schema
+    for row in await single(line, "lost_owners"):
+        fence = row["fence"]
 
-    async def work(connection: Any) -> dict[int, int]:
-        rows = [row for row in await connection.fetch(text) if row["status"] == "alive"]
-        return {row["fence"]: row["heartbeat"] for row in sorted(rows, key=lambda row: row["fence"])}
+        async def work(connection: Any, fence: int = fence) -> None:
+            await _free(connection, fence, schema, counts=False)
 
-    found: dict[int, int] = await line.ask(lambda session, reply: reply(line.server.apply(session, work, "list_nodes")))
-    return found
+        await fenced(line, Fence(0, fence), work, f"sweep {fence}", exclusive=True)
+
+
+class Connection:
+    """For services that are handed a connection for single statements."""
+
+    def __init__(self, line: Line) -> None:
+        self._line = line
+
+    async def fetch(self, text: str, *arguments: Any) -> list[Any]:
+        schema = self._line.server.database.schema
+        name = next(name for name in ("heartbeat", "watch_nodes") if statement(schema, name) == text)
+        return await single(self._line, name, *arguments)
+
+    def is_closed(self) -> bool:
+        return not self._line.open
+
+    def terminate(self) -> None:
+        self._line.drop()

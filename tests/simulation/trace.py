@@ -1,4 +1,4 @@
-"""What the database did, transaction by transaction: the same seed gives the same trace, on the model and on PostgreSQL."""
+"""What the database did, one transaction after the other: the same for the same seed, also on PostgreSQL."""
 
 from __future__ import annotations
 

@@ -6,10 +6,11 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from orquestrax.core.store.clientverbs import EventView, InstanceView
+from orquestrax.core.store.deaths import Death
 from tests.checker import check_bodies, check_calls, check_history, ran, replay_again
 from tests.simulation.flows import FLOWS
+from tests.simulation.model.tables import ENDED
 from tests.simulation.plan import LEASE
-from tests.simulation.tables import ENDED
 
 if TYPE_CHECKING:
     from tests.simulation.run import Simulation
@@ -39,7 +40,7 @@ def _instances(simulation: Simulation) -> Iterator[str]:
             continue
         try:
             _check(simulation, row, dump)
-        except Exception as error:  # noqa: BLE001 - a checker that fails is a finding, too
+        except Exception as error:
             yield f"{row['id']}: {error or type(error).__name__}"
     for body in simulation.effects.bodies:
         if body.instance not in known or body.instance not in {row["id"] for row in dump["instances"]}:
@@ -51,7 +52,8 @@ def _check(simulation: Simulation, row: dict[str, Any], dump: Any) -> None:
     stored = [EventView(**event) for event in dump["events"].get(row["key"], ())]
     history = check_history(view, stored, dump["inbox"].get(row["key"], ()))
     bodies = [body for body in simulation.effects.bodies if body.instance == row["id"]]
-    check_bodies(history, bodies, faultless=simulation.plan.faultless)
+    refused = row["key"] in simulation.server.refused
+    check_bodies(history, bodies, faultless=simulation.plan.faultless, refused=refused)
     calls = [call for call in simulation.calls if call.instance == row["id"]]
     check_calls(history, calls, view.status)
     if ran(view, history):
@@ -59,13 +61,20 @@ def _check(simulation: Simulation, row: dict[str, Any], dump: Any) -> None:
 
 
 def _deaths(simulation: Simulation) -> Iterator[str]:
-    """I14: who beats is not declared dead, unless it is known to be gone."""
+    """I14: only a lease of silence, or a process that is known to be gone, is a death."""
     beats: dict[str, int] = {}
     for now, _process, label, answer in simulation.trace.lines:
-        verb, _, fence = label.partition(" ")
-        if verb in ("heartbeat", "register_node"):
-            beats[fence] = now
-        elif verb == "declare" and answer is True and fence not in simulation.gone:
-            silent = (now - beats.get(fence, 0)) / 1_000_000
-            if silent < LEASE:
+        verb, *about = label.split(" ")
+        if verb == "heartbeat" and answer:
+            beats[about[0]] = now
+        elif verb == "declare" and isinstance(answer, Death):
+            fence, cause = about
+            silent = _silence(simulation, beats.get(fence, 0), now)
+            if (cause == "silent" and silent < LEASE) or (cause == "gone" and fence not in simulation.gone):
                 yield f"I14: node {fence} was declared dead after {silent:.1f} s of silence"
+
+
+def _silence(simulation: Simulation, since: int, until: int) -> float:
+    """Seconds without a heartbeat; those count in which the database was there."""
+    away = sum(max(0, min(until, end) - max(since, start)) for start, end in simulation.outages)
+    return (until - since - away) / 1_000_000

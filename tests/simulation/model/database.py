@@ -9,11 +9,18 @@ from collections.abc import Awaitable, Callable
 from typing import Any, TypeVar
 
 from orquestrax.core.store.statements import statement
-from tests.simulation.statements import Statements
+from tests.simulation.model.claims import ClaimStatements
+from tests.simulation.model.clients import ClientStatements
+from tests.simulation.model.journal import JournalStatements
+from tests.simulation.model.nodes import NodeStatements
 
 T = TypeVar("T")
 SCHEMA = "simulated"
 Work = Callable[[Any], Awaitable[T]]
+
+
+class Statements(NodeStatements, ClaimStatements, JournalStatements, ClientStatements):
+    """Every statement that the engine runs, by the name of its file."""
 
 
 class Database:
@@ -57,11 +64,17 @@ class Connection:
         rows: list[dict[str, Any]] = getattr(self._statements, self._names[text])(*arguments)
         return rows
 
+    async def fetchrow(self, text: str, *arguments: Any) -> dict[str, Any] | None:
+        rows = await self.fetch(text, *arguments)
+        return rows[0] if rows else None
+
     async def fetchval(self, text: str, *arguments: Any) -> Any:
         rows = await self.fetch(text, *arguments)
         return next(iter(rows[0].values())) if rows else None
 
-    async def execute(self, text: str) -> str:
+    async def execute(self, text: str, *arguments: Any) -> str:
+        if text in self._names:
+            return f"ROWS {len(await self.fetch(text, *arguments))}"
         return text.upper()
 
     async def prepare(self, text: str) -> Prepared:
@@ -84,7 +97,7 @@ class Prepared:
 
 
 def _has_file(name: str) -> bool:
-    return not name.startswith("_") and name not in {"passes"}
+    return not name.startswith("_") and name not in {"passes", "insert", "last_seq"}
 
 
 def _driven(work: Awaitable[T]) -> T:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
@@ -38,5 +39,33 @@ def new_instance(key: UUID, id_: str, definition: str, version: str, **columns: 
         "lane": 1, "priority": 2, "wake_at": None, "mail": 0, "suspicion": 0, "lost_owner": None, "node": None,
         "started_on": None, "created_at": 0, "started_at": None, "ended_at": None, "deadline": None,
         "created_by": "", "digest": b"", "input": "", "result": None, "error": None, "waits": None,
-        "blocked_by": None, "blocked": None, "state": None, **columns,
+        "blocked_by": None, "blocked": None, "state": None, "lost_seq": None, "suspect_of": None, **columns,
     }  # fmt: skip
+
+
+class Model:
+    """What all groups of statements share. `now` is the database's time in microseconds."""
+
+    def __init__(self) -> None:
+        self.tables = Tables()
+        self.now = 0
+
+    def passes(self, fence: int) -> bool:
+        """What guards every write of a node: `exists (select from nodes where fence = me and status = 'alive')`."""
+        return fence in self.tables.nodes and self.tables.nodes[fence]["status"] == "alive"
+
+    def insert(self, row: Row) -> None:
+        """A new instance."""
+        self.tables.instances[row["key"]] = row
+        self.tables.ids[row["id"]] = row["key"]
+
+    def last_seq(self, key: UUID) -> int:
+        """The last event of a history."""
+        history = self.tables.events.get(key)
+        return int(history[-1]["seq"]) if history else 0
+
+
+def unnest(columns: Sequence[Sequence[Any] | None]) -> Iterable[tuple[Any, ...]]:
+    """Rows of parallel arrays; a null stands for a column of nulls."""
+    rows = max(len(column) for column in columns if column is not None)
+    return zip(*([None] * rows if column is None else column for column in columns), strict=True)
