@@ -1,16 +1,22 @@
-"""The test workflow of the dashboard's button, and an example to read: about eight seconds of ordinary work.
+"""The workflows of the dashboard's buttons, and examples to read.
+
+`test_workflow` is about eight seconds of ordinary work:
 
 validate the shipment -> pack it, book a courier and insure it side by side -> wait two seconds -> report. The
 courier fails once, on purpose, so that a retry is to be seen; what happens is logged, and packing says how far
 it is. Kill the process in the middle and start it again: what is done stays done.
 
-Every node of `dev` and `start` serves it beside its own definitions, so its steps have a prefix.
+`test_fan_out` is for the Cluster page: 200 steps at once, to see how nodes share them, and what happens when one dies.
+
+Every node of `dev` serves them beside its own definitions, so their steps have a prefix.
 """
 
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import logging
+import time
 from dataclasses import dataclass
 
 from orquestrax.define.step import step
@@ -88,3 +94,17 @@ async def test_workflow(shipment: Shipment = Shipment()) -> str:  # noqa: PT028 
     log.info("ready: %s, %s, %s", packed, courier, insurance)
     await asyncio.sleep(2)
     return await report(packed, courier, insurance)
+
+
+@step(name="test.stamp")
+def stamp(number: int) -> str:
+    """In a thread, so that the slots of one node do not suffice: the others help."""
+    time.sleep(1.2)
+    return hashlib.sha256(f"parcel {number}".encode()).hexdigest()
+
+
+@workflow
+async def test_fan_out(parcels: int = 200) -> str:  # noqa: PT028 - no test
+    """Stamp parcels, all at once, on all nodes. Its result is the same whichever of them die meanwhile."""
+    stamps = await asyncio.gather(*[stamp(number) for number in range(parcels)])
+    return f"{parcels} parcels, seal {hashlib.sha256(''.join(stamps).encode()).hexdigest()[:12]}"

@@ -10,6 +10,9 @@ token      ORQUESTRAX_TOKEN          (never in the file)
 deadline   ORQUESTRAX_DEADLINE       deadline = 10.0                  seconds that a database call may take
 hung_after ORQUESTRAX_HUNG_AFTER     hung_after = 30.0                seconds after which a stuck node is given up
 processes  ORQUESTRAX_PROCESSES      processes = 4                    child processes for steps; one per core
+heartbeat  ORQUESTRAX_HEARTBEAT      heartbeat = 2.0                  seconds between two signs of life of a node
+lease      ORQUESTRAX_LEASE          lease = 10.0                     seconds of silence until others take over
+poll       ORQUESTRAX_POLL           poll = 1.0                       seconds between two looks at what is due
 """
 
 from __future__ import annotations
@@ -37,6 +40,9 @@ KEYS: Final = (
     "deadline",
     "hung_after",
     "processes",
+    "heartbeat",
+    "lease",
+    "poll",
 )
 _POSTGRES: Final = re.compile(r"postgres(ql)?(\+\w+)?://")
 _OURS: Final = re.compile(r"(postgres(ql)?)(\+\w+)?(://)")
@@ -56,6 +62,9 @@ class Settings:
     token: str | None = None
     deadline: float = 10.0
     hung_after: float = 30.0
+    heartbeat: float = 2.0
+    lease: float = 10.0
+    poll: float = 1.0
     processes: int | None = None
 
 
@@ -103,6 +112,9 @@ def _settings(values: Mapping[str, tuple[Any, str]], folder: Path) -> Settings:
         token=_token(values),
         deadline=_number(values, "deadline", 10.0, low=0.1, high=3600),
         hung_after=_number(values, "hung_after", 30.0, low=1.0, high=86400),
+        heartbeat=_number(values, "heartbeat", 2.0, low=0.02, high=3600),
+        lease=_number(values, "lease", 10.0, low=0.1, high=86400),
+        poll=_number(values, "poll", 1.0, low=0.02, high=3600),
         processes=int(_number(values, "processes", 1, low=1, high=1000)) if "processes" in values else None,
     )
 

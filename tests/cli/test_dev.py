@@ -97,7 +97,7 @@ def children(running: Running) -> list[psutil.Process]:
 def test_reload_loses_nothing(namespace: str, talk: Path, port: int, spawn: Spawn, ox: Ox) -> None:
     dev = spawn("dev", "talk.py", "--port", str(port))
     assert dev.until("^dashboard: ")[0]
-    dev.until("^serving: doomed, patient, talk, test_workflow$")
+    dev.until("^serving: doomed, patient, talk, test_fan_out, test_workflow$")
     assert answers(port)
     ox("run", "talk", "--id", "waits")
     ox("run", "patient", "--input", '"mark"', "--id", "works")
@@ -111,7 +111,7 @@ def test_reload_loses_nothing(namespace: str, talk: Path, port: int, spawn: Spaw
     assert ox("show", "waits", "--json").json["status"] == "waiting"
 
     (talk / "words.py").write_text('WORD = "two"\n')
-    dev.until("^reloaded: doomed, patient, talk, test_workflow$")
+    dev.until("^reloaded: doomed, patient, talk, test_fan_out, test_workflow$")
     assert answers(port)
     (talk / "mark").touch()
     ox("signal", "waits", "go")

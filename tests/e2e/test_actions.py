@@ -34,8 +34,27 @@ async def test_a_cancel_from_the_page(site: Site, open_page, names) -> None:
     await page.fill("#cancel-reason", "changed my mind")
     await page.get_by_role("button", name="Cancel it").click()
     await expect(page.locator("#status")).to_have_text("cancelled")
-    await expect(page.locator("#events")).to_contain_text('cancel requested: "changed my mind"')
+    await expect(page.locator("#events")).to_contain_text("cancel requested by dashboard: changed my mind")
     await expect(page.locator("#events")).to_contain_text("e2e.charge completed")
+
+
+async def test_a_pause_and_a_resume_from_the_page(site: Site, open_page, names) -> None:
+    run = await site.client.start(approve, id=names("a"))
+    page = await open_page(f"{site.url}/workflows/{run.id}")
+    await expect(page.locator("#menu-resume")).to_be_hidden()
+    await page.locator("#menu-pause summary").click()
+    await page.fill("#pause-reason", "lunch")
+    await page.get_by_role("button", name="Pause it").click()
+    await expect(page.locator("#status")).to_have_text("paused")
+    await expect(page.locator("#events")).to_contain_text("paused by dashboard: lunch")
+    await expect(page.locator("#menu-pause")).to_be_hidden()
+    await page.locator("#menu-resume summary").click()
+    await page.get_by_role("button", name="Resume it").click()
+    await expect(page.locator("#status")).to_have_text("waiting")
+    await expect(page.locator("#events")).to_contain_text("resumed by dashboard")
+    await run.signal("approval", value=True)
+    await expect(page.locator("#status")).to_have_text("completed")
+    assert await never_reloaded(page)
 
 
 async def test_a_terminate_from_the_page(site: Site, open_page, names) -> None:
@@ -45,7 +64,7 @@ async def test_a_terminate_from_the_page(site: Site, open_page, names) -> None:
     await page.fill("#terminate-reason", "no use")
     await page.get_by_role("button", name="Terminate it").click()
     await expect(page.locator("#status")).to_have_text("terminated")
-    await expect(page.locator("#events")).to_contain_text("terminated: no use")
+    await expect(page.locator("#events")).to_contain_text("terminated by dashboard: no use")
     await expect(page.locator("#events")).not_to_contain_text("e2e.charge")
 
 

@@ -15,11 +15,13 @@ import pytest
 
 import orquestrax as ox
 from orquestrax.client.histories import read_history
+from orquestrax.core.store.logs import LogStore
 from orquestrax.define.rehearsal import History
 from orquestrax.define.workflow import Workflow
 from orquestrax.node import scrutiny
 from orquestrax.node.rechecking import rechecker as recheckers
 from orquestrax.node.rechecking.messages import Fits, Unknown
+from orquestrax.node.rechecking.noting import Notes
 from orquestrax.node.rechecking.process import Process, other_seed
 from orquestrax.node.rechecking.rechecker import WAITING, Rechecker
 from tests.engine import flawed
@@ -60,8 +62,10 @@ async def test_I19_a_node_says_what_did_otherwise_with_another_hash_seed(
     caplog.set_level(logging.DEBUG, LOGGER)
     cases = [*FLAWED, *SOUND]
     client = await bench.node(*(workflow for workflow, _, _ in cases), flawed.failing)
+    runs: list[ox.Run[Any]] = []
     for workflow, arguments, _ in cases:
-        await (await client.start(workflow, *arguments)).result(20)
+        runs.append(await client.start(workflow, *arguments))
+        await runs[-1].result(20)
     with pytest.raises(ox.WorkflowFailed):
         await (await client.start(flawed.failing)).result(20)
     heard = await until_said(caplog, len(cases) + 1)
@@ -72,12 +76,15 @@ async def test_I19_a_node_says_what_did_otherwise_with_another_hash_seed(
         assert fragment in warning
     assert f"{flawed.__file__}:{flawed.in_the_order_of_a_set.line + 4}" in heard[0], "the line that asked"
     assert sum("is not deterministic" in each for each in heard) == len(FLAWED), heard
-    again = await client.start(flawed.in_the_order_of_a_set)
+    runs.append(again := await client.start(flawed.in_the_order_of_a_set))
     await again.result(20)
     await asyncio.wait_for(_idle(bench), 60)
     assert sum("is not deterministic" in each for each in said(caplog)) == len(FLAWED), (
         "each workflow is named once"
     )
+    found = await LogStore(client.store.database).findings([run.key for run in runs])
+    assert list(found) == sorted(run.key for run in (*runs[: len(FLAWED)], again)), "each instance says so"
+    assert FLAWED[0][2] in found[again.key]
 
 
 async def _idle(bench: Bench) -> None:
@@ -117,7 +124,8 @@ def _children() -> set[int]:
 
 async def test_a_crowd_of_ends_is_sampled(bench: Bench) -> None:
     client = await bench.node(flawed.steady)
-    rechecker = Rechecker(client.store, {})
+    notes = Notes(client.store.database, lambda _key: None)
+    rechecker = Rechecker(client.store, {}, notes=notes, node=lambda: None)
     for _ in range(10 * WAITING):
         rechecker.ended(uuid4())
     assert len(rechecker._waiting) == WAITING

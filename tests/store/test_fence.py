@@ -140,12 +140,12 @@ async def test_I4_a_claim_in_flight_is_freed_too(rig: Rig):
 async def test_I14_a_node_that_has_beaten_meanwhile_is_not_declared_dead(rig: Rig):
     fence = await rig.node()
     key = await rig.owned(fence)
-    await rig.database.fetch("heartbeat", fence.number)
+    await rig.database.fetch("heartbeat", fence.number, None)
     assert not await declare_dead(rig.address, fence.space, fence.number, 0)
     assert (await rig.row(key))["owner"] == fence.number
     assert await declare_dead(rig.address, fence.space, fence.number, 1)
     assert not await declare_dead(rig.address, fence.space, fence.number, None), "only once"
-    assert await rig.database.fetch("heartbeat", fence.number) == [], "the dead have no heartbeat"
+    assert await rig.database.fetch("heartbeat", fence.number, None) == [], "the dead have no heartbeat"
 
 
 async def test_I4_each_writing_statement_bears_the_check():

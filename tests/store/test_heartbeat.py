@@ -56,7 +56,7 @@ async def test_I14_the_mutant_on_the_nodes_own_loop_does_not(rig: Rig):
 
     async def beat() -> None:
         while True:
-            await rig.database.fetch("heartbeat", fence)
+            await rig.database.fetch("heartbeat", fence, None)
             await asyncio.sleep(EVERY)
 
     counter = "select heartbeat from {schema}.nodes where fence = $1"

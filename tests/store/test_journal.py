@@ -121,7 +121,7 @@ async def test_the_fence_serves_while_the_nodes_row_is_locked_by_its_heartbeat(r
     writer, mutant = await rig.connect(), await rig.connect()
     async with writer.transaction():
         await fence.check(writer, rig.address.schema)
-        await asyncio.wait_for(rig.database.fetch("heartbeat", fence.number), 5)
+        await asyncio.wait_for(rig.database.fetch("heartbeat", fence.number, None), 5)
     async with mutant.transaction():
         await mutant.fetch(rig.text("select 1 from {schema}.nodes where fence = $1 for share"), fence.number)
         beating = await rig.connect()

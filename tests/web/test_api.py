@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import os
+
 import pytest
 
 from orquestrax.base.errors import DatabaseUnreachable
 from orquestrax.core.store.database import Database
 from tests.web.conftest import Web
+from tests.web.flows import WORKFLOWS
 
 START = "/api/v1/instances"
 
@@ -109,3 +112,16 @@ async def test_without_a_database_it_lives_but_is_not_ready(
     assert page.status_code == 503
     assert "no server answers" in page.text
     monkeypatch.undo()
+
+
+async def test_nodes_as_the_command_shows_them(web: Web) -> None:
+    (node,) = (await web.http.get("/api/v1/nodes")).json()
+    assert (node["status"], node["roles"], node["queues"]) == ("alive", ["engine"], ["*"])
+    assert node["pid"] == os.getpid()
+    assert {code["name"] for code in node["definitions"]} == set(WORKFLOWS)
+    assert all(code["digest"] for code in node["definitions"])
+    assert node["slots"]["async"]["total"] == 1000
+    await web.bench.query("update {schema}.nodes set status = 'dead', ended_at = {schema}.now()")
+    (node,) = (await web.http.get("/api/v1/nodes")).json()
+    assert node["status"] == "dead"
+    assert node["since"] == node["ended_at"]

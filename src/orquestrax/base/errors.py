@@ -10,6 +10,7 @@
     ├── NotFound                          OX1300  no instance, definition or file of that name
     ├── Conflict                          OX1301  the id exists with another definition or input
     ├── InstanceEnded                     OX1302  the instance has ended and takes no more messages
+    ├── InvalidState                      OX1303  the instance's status does not allow that order
     ├── WorkflowFailed                    OX1400  the awaited instance failed
     │   └── WorkflowTimedOut              OX1403  … because its time limit passed
     ├── WorkflowCancelled                 OX1401  the awaited instance was cancelled
@@ -100,6 +101,12 @@ class InstanceEnded(OrquestraxError):
     """The instance has ended: it takes no signal, cancel or terminate any more."""
 
     code = "OX1302"
+
+
+class InvalidState(OrquestraxError):
+    """The instance cannot be paused because it is blocked, or cannot be resumed because it is not paused."""
+
+    code = "OX1303"
 
 
 class WorkflowFailed(OrquestraxError):

@@ -7,7 +7,19 @@ from typing import Annotated
 import typer
 
 from orquestrax.base.release import RELEASE
-from orquestrax.cli import database, definitions, dev, init, instances, messages, records, run, shell, start
+from orquestrax.cli import (
+    database,
+    definitions,
+    dev,
+    init,
+    instances,
+    messages,
+    nodes,
+    records,
+    run,
+    shell,
+    start,
+)
 
 HELP = """Durable workflows in plain asyncio, on PostgreSQL.
 
@@ -32,7 +44,10 @@ app.command("show", rich_help_panel=WATCH)(instances.show)
 app.command("events", rich_help_panel=WATCH)(instances.events)
 app.command("logs", rich_help_panel=WATCH)(records.logs)
 app.command("definitions", rich_help_panel=WATCH)(definitions.definitions)
+app.command("nodes", rich_help_panel=WATCH)(nodes.nodes)
 app.command("signal", rich_help_panel=STEER)(messages.signal)
+app.command("pause", rich_help_panel=STEER)(messages.pause)
+app.command("resume", rich_help_panel=STEER)(messages.resume)
 app.command("cancel", rich_help_panel=STEER)(messages.cancel)
 app.command("terminate", rich_help_panel=STEER)(messages.terminate)
 app.add_typer(database.app, name="db", rich_help_panel=SET_UP)

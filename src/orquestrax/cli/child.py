@@ -1,4 +1,4 @@
-"""`dev`'s second process: imports the code, and serves it until the supervisor, or its end, says stop.
+"""A process of `dev`: imports the code, and serves it until the supervisor, or its end, says stop.
 
 python -m orquestrax.cli.child DESCRIPTOR
 """
@@ -11,10 +11,25 @@ import signal
 import socket
 import sys
 import threading
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 from orquestrax.base.errors import DefinitionError
-from orquestrax.cli.control import Begin, Failed, Go, Loaded, News, Order, Ready, decode_order, encode
+from orquestrax.cli.control import (
+    Begin,
+    Failed,
+    Go,
+    Kill,
+    Loaded,
+    News,
+    Nodes,
+    Order,
+    Ready,
+    decode_order,
+    encode,
+)
 from orquestrax.cli.failing import sentence_of, show_trace
 from orquestrax.define.catalogue import collect
 from orquestrax.define.modules import load_modules, own_files
@@ -23,7 +38,7 @@ if TYPE_CHECKING:
     from orquestrax.define.workflow import Workflow
 
 DEMO: Final = "orquestrax.demo"
-ROLES: Final = ("engine", "worker", "web")
+BEAT: Final = 0.5  # seconds between heartbeats: people look at them
 GRACE: Final = 3.0  # seconds that running steps have to end when new code takes over
 LAST: Final = 10.0  # seconds that the whole end may take, whatever users' code does
 
@@ -70,13 +85,19 @@ async def _until_stop(begin: Begin, workflows: dict[str, Workflow[..., Any]], co
     from orquestrax.node.serving import serving
     from orquestrax.settings import load_settings
 
-    listening = socket.socket(fileno=begin.listening)
-    stopped = control.stopped(asyncio.get_running_loop())
+    settings = load_settings(begin.flags)
+    listening = None if begin.listening is None else socket.socket(fileno=begin.listening)
+    neighbours = Neighbours(control)
+    stopped = control.stopped(asyncio.get_running_loop(), neighbours.hear)
     async with serving(
-        load_settings(begin.flags), workflows, roles=ROLES, grace=GRACE, listening=listening
+        replace(settings, heartbeat=min(settings.heartbeat, BEAT)),
+        workflows,
+        roles=begin.roles,
+        grace=GRACE,
+        listening=listening,
+        neighbours=neighbours,
     ) as (_, web):
-        assert web is not None
-        control.tell(Ready(web.url, sorted(workflows)))
+        control.tell(Ready("" if web is None else web.url, sorted(workflows)))
         await stopped.wait()
 
 
@@ -99,23 +120,41 @@ class Control:
         except OSError:
             return
 
-    def stopped(self, loop: asyncio.AbstractEventLoop) -> asyncio.Event:
-        """Set at the end of the socket; some seconds later the process ends in any case.
+    def stopped(self, loop: asyncio.AbstractEventLoop, hear: Callable[[Nodes], None]) -> asyncio.Event:
+        """Set at the end of the socket; some seconds later the process ends in any case. `hear` is told of nodes.
 
         A thread waits for that, because users' code may block the loop.
         """
         stopped = asyncio.Event()
 
         def wait() -> None:
-            while self.read() is not None:
-                continue
-            loop.call_soon_threadsafe(stopped.set)
+            while (order := self.read()) is not None:
+                if isinstance(order, Nodes):
+                    hear(order)
+            with suppress(RuntimeError):  # the loop is closed: this process is about to end anyway
+                loop.call_soon_threadsafe(stopped.set)
             threading.Event().wait(LAST)
             os._exit(1)
 
         threading.Thread(target=wait, name="control", daemon=True).start()
         signal.signal(signal.SIGTERM, lambda *_: loop.call_soon_threadsafe(stopped.set))
         return stopped
+
+
+class Neighbours:
+    """The nodes that `dev` runs, as its dashboard knows them; see `web.context.Neighbours`."""
+
+    def __init__(self, control: Control) -> None:
+        self._control = control
+        self.pids: frozenset[int] = frozenset()
+
+    def hear(self, nodes: Nodes) -> None:
+        """Which there are now."""
+        self.pids = frozenset(nodes.pids)
+
+    def kill(self, pid: int) -> None:
+        """Have the supervisor kill the process, which it started itself."""
+        self._control.tell(Kill(pid))
 
 
 if __name__ == "__main__":

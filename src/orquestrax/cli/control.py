@@ -1,4 +1,4 @@
-"""What `dev`'s two processes tell each other: JSON lines over a socket pair, whose end is an order to end."""
+"""What `dev`'s processes tell each other: JSON lines over a socket pair, whose end is an order to end."""
 
 from __future__ import annotations
 
@@ -8,15 +8,25 @@ import msgspec
 
 
 class Begin(msgspec.Struct, tag=True):
-    """To the child, first: what to import, the flags, and the descriptor of the dashboard's socket."""
+    """To the child, first: what to import, the flags, its roles, and the descriptor of the dashboard's socket.
+
+    `listening` is None for a child without the dashboard.
+    """
 
     modules: list[str]
     flags: dict[str, Any]
-    listening: int
+    roles: list[str]
+    listening: int | None
 
 
 class Go(msgspec.Struct, tag=True):
     """To the child: take over now."""
+
+
+class Nodes(msgspec.Struct, tag=True):
+    """To the child with the dashboard: the processes of the nodes beside it, which may be killed."""
+
+    pids: list[int]
 
 
 class Loaded(msgspec.Struct, tag=True):
@@ -34,18 +44,24 @@ class Failed(msgspec.Struct, tag=True):
 
 
 class Ready(msgspec.Struct, tag=True):
-    """From the child: it serves."""
+    """From the child: it serves; at `url` if it has the dashboard."""
 
     url: str
     definitions: list[str]
+
+
+class Kill(msgspec.Struct, tag=True):
+    """From the child with the dashboard: somebody pressed the button beside the node of this process."""
+
+    pid: int
 
 
 class Ended(msgspec.Struct, tag=True):
     """Of the child: its process has ended without a word."""
 
 
-Order = Begin | Go
-News = Loaded | Failed | Ready | Ended
+Order = Begin | Go | Nodes
+News = Loaded | Failed | Ready | Kill | Ended
 
 decode_order = msgspec.json.Decoder(Order).decode
 decode_news = msgspec.json.Decoder(News).decode

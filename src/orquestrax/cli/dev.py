@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from orquestrax.core.store.database import Address
     from orquestrax.settings import Settings
 
+MOST_NODES: Final = 16  # on one machine
+
 
 def dev(
     modules: options.Modules = None,
@@ -25,6 +27,15 @@ def dev(
     host: options.Host = None,
     port: options.Port = None,
     processes: options.Processes = None,
+    nodes: Annotated[
+        int,
+        typer.Option(
+            metavar="N",
+            min=1,
+            max=MOST_NODES,
+            help="So many nodes, each a process of its own: a cluster to try out.",
+        ),
+    ] = 1,
     yes: Annotated[
         bool, typer.Option("--yes", help="Create the schema on a server that is not embedded without asking.")
     ] = False,
@@ -33,11 +44,13 @@ def dev(
 
     Serves the modules' workflows and the test workflow of the dashboard's button. A change of the code is
     loaded as it is saved: running steps get a moment to end, and instances go on where they were, with the
-    new code.
+    new code. With --nodes the Cluster page has a button beside each node that kills it.
 
     Examples:
 
       orquestrax dev hello.py
+
+      orquestrax dev hello.py --nodes 3
 
       orquestrax dev shop.flows shop.reports --port 4001
     """
@@ -58,7 +71,7 @@ def dev(
         announce(settings)
         if settings.database is not None:
             _see_to_schema(settings, yes=yes)
-        supervisor = Supervisor(modules or [], settings, flags, listening)
+        supervisor = Supervisor(modules or [], settings, flags, listening, nodes=nodes)
         try:
             status = run_until_signal(supervisor.run)
         except Interrupted:

@@ -1,4 +1,4 @@
-"""`signal`, `cancel` and `terminate`: what one can tell an instance."""
+"""`signal`, `cancel`, `terminate`, `pause` and `resume`: what one can tell an instance."""
 
 from __future__ import annotations
 
@@ -83,6 +83,38 @@ def terminate(
     """
     _tell(id_, database, namespace, lambda run: run.terminate(reason))
     say(f"told {id_} to end at once")
+
+
+def pause(
+    id_: options.Id,
+    reason: Reason = "",
+    database: options.Database = None,
+    namespace: options.Namespace = None,
+) -> None:
+    """Let nothing of an instance start until it is resumed; steps that run may end.
+
+    Example:
+
+      orquestrax pause order-42 --reason "the warehouse is closed"
+    """
+    _tell(id_, database, namespace, lambda run: run.pause(reason))
+    say(f"told {id_} to pause")
+
+
+def resume(
+    id_: options.Id,
+    reason: Reason = "",
+    database: options.Database = None,
+    namespace: options.Namespace = None,
+) -> None:
+    """Let a paused instance go on: what came and fell due meanwhile happens now.
+
+    Example:
+
+      orquestrax resume order-42
+    """
+    _tell(id_, database, namespace, lambda run: run.resume(reason))
+    say(f"told {id_} to go on")
 
 
 def _tell(

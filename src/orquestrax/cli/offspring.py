@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import Any, Final
 
-from orquestrax.cli.control import Begin, Ended, Go, News, Order, decode_news, encode
+from orquestrax.cli.control import Begin, Ended, Go, News, Nodes, Order, decode_news, encode
 
 PATIENCE: Final = 15.0  # seconds that a child has to end before it is killed
 LONGEST: Final = 2**20  # bytes of one message
@@ -20,15 +20,38 @@ LONGEST: Final = 2**20  # bytes of one message
 class Offspring:
     """Made by `Offspring.spawn`. It imports the code, waits for `go`, and serves until `stop`."""
 
-    def __init__(self, process: Process, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    def __init__(
+        self,
+        process: Process,
+        reader: asyncio.StreamReader,
+        writer: asyncio.StreamWriter,
+        roles: Sequence[str],
+    ) -> None:
         self._process, self._reader, self._writer = process, reader, writer
+        self.roles = tuple(roles)
+        self.condemned = False  # killed on purpose
+
+    @property
+    def pid(self) -> int:
+        """Its process."""
+        return self._process.pid
+
+    @property
+    def is_node(self) -> bool:
+        """Whether it is one of the cluster, and not only its dashboard."""
+        return "engine" in self.roles
 
     @classmethod
     async def spawn(
-        cls, modules: Sequence[str], flags: Mapping[str, Any], listening: socket.socket
+        cls,
+        modules: Sequence[str],
+        flags: Mapping[str, Any],
+        roles: Sequence[str],
+        listening: socket.socket | None,
     ) -> Offspring:
-        """Start a child that imports these modules."""
+        """Start a child that imports these modules; with the dashboard if it gets a socket for it."""
         ours, theirs = socket.socketpair()
+        descriptor = None if listening is None else listening.fileno()
         with theirs:
             process = await asyncio.create_subprocess_exec(
                 sys.executable,
@@ -37,11 +60,11 @@ class Offspring:
                 str(theirs.fileno()),
                 stdin=asyncio.subprocess.DEVNULL,
                 start_new_session=True,  # Ctrl-C is for us: we stop the child in order
-                pass_fds=(theirs.fileno(), listening.fileno()),
+                pass_fds=[theirs.fileno(), *([] if descriptor is None else [descriptor])],
             )
         reader, writer = await asyncio.open_connection(sock=ours, limit=LONGEST)
-        self = cls(process, reader, writer)
-        self._tell(Begin(list(modules), dict(flags), listening.fileno()))
+        self = cls(process, reader, writer, roles)
+        self._tell(Begin(list(modules), dict(flags), list(roles), descriptor))
         return self
 
     async def news(self) -> News:
@@ -53,6 +76,11 @@ class Offspring:
         """Let it take over; Ready, or why not."""
         self._tell(Go())
         return await self.news()
+
+    def tell_nodes(self, pids: Sequence[int]) -> None:
+        """If it has the dashboard: which nodes may be killed there."""
+        if "web" in self.roles:
+            self._tell(Nodes(list(pids)))
 
     async def ended(self) -> str:
         """Wait for its end; how it ended, in words."""

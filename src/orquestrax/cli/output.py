@@ -56,40 +56,45 @@ def print_json(value: Any) -> None:
 
 def print_table(columns: Sequence[str], rows: Iterable[Sequence[Text | str]], *, empty: str) -> None:
     """Rows under a line of headings; in a pipe each row is one line."""
-    from rich.table import Table
-
     out, rows = console(), list(rows)
     if not rows:
         console(err=True).print(empty)
         return
-    table = Table(box=None, pad_edge=False, header_style="dim")
-    for name in columns:
-        table.add_column(name, no_wrap=not out.is_terminal)
-    for row in rows:
-        table.add_row(*row)
-    _print(out, table)
+    _print(out, table(columns, rows, wrap=out.is_terminal))
 
 
 def print_facts(facts: Iterable[tuple[str, Text | str]]) -> None:
     """Names and values, a line or more each."""
     from rich.table import Table
 
-    table = Table(box=None, show_header=False, pad_edge=False)
-    table.add_column(style="dim", no_wrap=True)
-    table.add_column(overflow="fold")
+    made = Table(box=None, show_header=False, pad_edge=False)
+    made.add_column(style="dim", no_wrap=True)
+    made.add_column(overflow="fold")
     for name, value in facts:
-        table.add_row(name, value)
-    _print(console(), table)
+        made.add_row(name, value)
+    _print(console(), made)
 
 
-def _print(out: Console, table: Table) -> None:
+def _print(out: Console, made: Table) -> None:
     """Tables fill their lines with blanks, which a pipe is spared."""
     if out.is_terminal:
-        out.print(table)
+        out.print(made)
         return
     with out.capture() as captured:
-        out.print(table)
+        out.print(made)
     sys.stdout.write("".join(f"{line.rstrip()}\n" for line in captured.get().splitlines()))
+
+
+def table(columns: Sequence[str], rows: Iterable[Sequence[Text | str]], *, wrap: bool = True) -> Table:
+    """Rows under a line of headings, to be printed."""
+    from rich.table import Table
+
+    made = Table(box=None, pad_edge=False, header_style="dim")
+    for name in columns:
+        made.add_column(name, no_wrap=not wrap)
+    for row in rows:
+        made.add_row(*row)
+    return made
 
 
 def status_text(status: str) -> Text:

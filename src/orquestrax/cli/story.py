@@ -27,7 +27,11 @@ def told(type_: str, data: Mapping[str, Any]) -> str:  # noqa: C901, PLR0911, PL
         case events.SIGNAL:
             return f"{data.get('name', '')}: {compact(data.get('payload'))}"
         case events.CANCEL:
-            return str(data.get("payload") or "")
+            return _order(data.get("name"), data.get("payload"))
+        case events.PAUSED | events.RESUMED:
+            return _order(data.get("by"), data.get("reason"))
+        case events.STEP_KEPT:
+            return f"{_attempt(data)} {'failed' if data.get('error') else 'completed'} while paused"
         case events.ATTEMPT_FAILED:
             return f"attempt {data['attempt']} of the whole run: {_error(data)}"
         case events.ATTEMPT_STARTED:
@@ -41,9 +45,14 @@ def told(type_: str, data: Mapping[str, Any]) -> str:  # noqa: C901, PLR0911, PL
         case events.FAILED:
             return _error(data)
         case events.CANCELLED | events.TERMINATED:
-            return str(data.get("reason", ""))
+            return _order(data.get("by"), data.get("reason"))
         case _:
             return ", ".join(f"{name} {data[name]}" for name in ("created_by", "node") if data.get(name))
+
+
+def _order(by: str | None, reason: str | None) -> str:
+    """Who gave it, and why."""
+    return ": ".join(filter(None, (f"by {by}" if by else "", reason)))
 
 
 def _attempt(data: Mapping[str, Any]) -> str:
@@ -88,8 +97,8 @@ class Story:
         """Apply the next event."""
         self.seq = seq
         match type_:
-            case events.STEP_COMPLETED | events.STEP_FAILED:
-                failed = type_ == events.STEP_FAILED
+            case events.STEP_COMPLETED | events.STEP_FAILED | events.STEP_KEPT:
+                failed = bool(data.get("error"))
                 self._put(
                     data, "failed" if failed else "done", data["ended_at"], _error(data) if failed else ""
                 )

@@ -1,8 +1,8 @@
-"""`dev`'s first process: it watches the files, and keeps one child that runs their code.
+"""`dev`'s first process: it watches the files, and keeps the children that run their code, a generation.
 
-    file changed ─▶ a new child imports it ─▶ if it cannot: its sentence is shown, the old child goes on
-                                           └▶ if it can: the old child hands its instances over and ends,
-                                              the new one takes them up, at the same socket
+    file changed ─▶ new children import it ─▶ if they cannot: a sentence is shown, the old ones go on
+                                           └▶ if they can: the old ones hand their instances over and end,
+                                              the new ones take them up, at the same socket
 
 It never imports users' code, so it cannot be broken by it. It holds the dashboard's socket and a reference to
 the embedded server, so both outlast every child. Children end when it does, however it ends: they watch their
@@ -17,18 +17,16 @@ import socket
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 from orquestrax.cli.control import Failed, Loaded, News, Ready
 from orquestrax.cli.failing import FAILED, say, say_error
-from orquestrax.cli.offspring import Offspring
+from orquestrax.cli.generation import PAUSE, Generation
 from orquestrax.core.store.embedded import start_embedded
 from orquestrax.settings import Settings
 
 if TYPE_CHECKING:
     from orquestrax.core.store.embedded import EmbeddedServer
-
-PAUSE: Final = 1.0  # seconds before a child that crashed, or met an outage, is followed by another
 
 
 class Supervisor:
@@ -40,11 +38,13 @@ class Supervisor:
         settings: Settings,
         flags: Mapping[str, Any],
         listening: socket.socket,
+        *,
+        nodes: int = 1,
     ) -> None:
         self._modules, self._settings, self._flags = list(modules), settings, dict(flags)
-        self._listening = listening
-        self._current: Offspring | None = None
-        self._candidate: Offspring | None = None
+        self._listening, self._nodes = listening, nodes
+        self._current: Generation | None = None
+        self._candidate: Generation | None = None
         self._files: dict[str, int] = {}
         self._try_again = False  # what went wrong was not the code, so no change of it is to be waited for
         self._folders = {_folder_of(module) for module in modules}
@@ -65,8 +65,8 @@ class Supervisor:
         finally:
             await self._end(server)
 
-    async def _spawn(self) -> Offspring:
-        return await Offspring.spawn(self._modules, self._flags, self._listening)
+    async def _spawn(self) -> Generation:
+        return await Generation.spawn(self._modules, self._flags, self._listening, nodes=self._nodes)
 
     async def _server(self) -> EmbeddedServer | None:
         if self._settings.database is not None:
@@ -79,7 +79,7 @@ class Supervisor:
         candidate, self._candidate = self._candidate, None
         assert candidate is not None
         try:
-            news = await candidate.news()
+            news = await candidate.loaded()
             self._remember(news)
             await server
             if isinstance(news, Loaded):
@@ -96,7 +96,7 @@ class Supervisor:
             return None
         return await self._failed(candidate, news, first=first)
 
-    async def _failed(self, candidate: Offspring, news: News, *, first: bool) -> int | None:
+    async def _failed(self, candidate: Generation, news: News, *, first: bool) -> int | None:
         await candidate.stop()
         mended_by_change = isinstance(news, Failed) and news.may_be_mended
         say_error(news.sentence if isinstance(news, Failed) else "the code's process ended while it began")
@@ -115,25 +115,15 @@ class Supervisor:
             self._files = dict(news.files)
 
     def _welcome(self, news: Ready) -> None:
-        say(f"dashboard: {news.url}")
+        say(f"dashboard: {news.url}{'/nodes' if self._nodes > 1 else ''}")
         say(f"serving: {', '.join(news.definitions)}")
         say("changes are loaded as they are saved; Ctrl-C stops, and what runs goes on at the next start")
 
     async def _until_change(self) -> None:
-        """Return when the code has changed, or its process has ended by itself, or something else may be over."""
-        changed = asyncio.create_task(self._changed())
-        ended = asyncio.create_task(self._current.ended() if self._current else asyncio.sleep(1e9, ""))
-        try:
-            patience = PAUSE if self._try_again else None
-            await asyncio.wait((changed, ended), timeout=patience, return_when=asyncio.FIRST_COMPLETED)
-            if ended.done() and self._current is not None:
-                self._current = None
-                say_error(f"the code's process {ended.result()}: starting it again")
-                await asyncio.wait((changed,), timeout=PAUSE)
-        finally:
-            for task in (changed, ended):
-                task.cancel()
-            await asyncio.gather(changed, ended, return_exceptions=True)
+        """Return when the code has changed, or something else may be over."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(PAUSE if self._try_again else None):
+                await self._changed()
 
     async def _changed(self) -> None:
         """Return at a change of a watched file; where nothing imports yet, of any module beside them."""

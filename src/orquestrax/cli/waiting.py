@@ -62,9 +62,10 @@ class Waiting:
             say(f"no node serves {view.definition} yet: start one with `orquestrax start MODULE`")
             return
         say(f"no node serves {view.definition}: this process does, until {view.id} has ended")
-        from orquestrax.node import EngineOptions, Node
+        from orquestrax.node import Node, engine_options
 
-        node = Node(self._settings, self._code.workflows, options=EngineOptions(exits=True))
+        options = engine_options(self._settings, exits=True)
+        node = Node(self._settings, self._code.workflows, options=options)
         await node.start()
         self._node.push_async_callback(node.stop, grace=0)
 

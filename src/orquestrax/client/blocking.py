@@ -127,3 +127,11 @@ class BlockingRun(Generic[R]):
     def terminate(self, reason: str = "", *, message_id: str | None = None) -> None:
         """End it at once: none of its code runs any more."""
         self._loop.wait(self._run.terminate(reason, message_id=message_id))
+
+    def pause(self, reason: str = "", *, message_id: str | None = None) -> None:
+        """Let nothing of it start until `resume`; see `Run.pause`."""
+        self._loop.wait(self._run.pause(reason, message_id=message_id))
+
+    def resume(self, reason: str = "", *, message_id: str | None = None) -> None:
+        """Let it go on; see `Run.resume`."""
+        self._loop.wait(self._run.resume(reason, message_id=message_id))

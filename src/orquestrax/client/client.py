@@ -10,6 +10,7 @@ from collections.abc import Callable, Coroutine, Sequence
 from typing import Any, Protocol, TypeVar, overload
 from uuid import UUID
 
+import msgspec
 from typing_extensions import TypeVarTuple, Unpack
 
 from orquestrax.base.errors import Conflict, DatabaseError, InvalidInput
@@ -191,7 +192,9 @@ class Client:
         return view
 
     async def send(self, order: Order) -> None:
-        """Send a message and hint its receiver."""
+        """Send a message and hint its receiver; an order says who gave it."""
+        if order.kind != "signal":
+            order = msgspec.structs.replace(order, name=self._created_by)
         for owner in await self.store.send([order]):
             self.hints.node(owner) if owner is not None else self.hints.work()
             self.hints.view(order.instance)

@@ -115,6 +115,17 @@ class Run(Generic[R]):
         """End it at once: none of its code runs any more."""
         await self._send("terminate", "", ANY.encode(reason), message_id)
 
+    async def pause(self, reason: str = "", *, message_id: str | None = None) -> None:
+        """Let nothing of it start: steps that run may end, and all else waits for `resume`.
+
+        Raises InstanceEnded, and InvalidState if it is blocked, so that nothing of it runs anyway.
+        """
+        await self._send("pause", "", ANY.encode(reason), message_id)
+
+    async def resume(self, reason: str = "", *, message_id: str | None = None) -> None:
+        """Let it go on: what came and fell due meanwhile happens now. Raises InstanceEnded, InvalidState."""
+        await self._send("resume", "", ANY.encode(reason), message_id)
+
     async def _send(self, kind: str, name: str, payload: bytes, message_id: str | None) -> None:
         message = message_id or str(uuid4())
         await self._client.send(

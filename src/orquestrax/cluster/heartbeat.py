@@ -34,8 +34,8 @@ TROUBLE: Final = (OrquestraxError, *CONNECTION_LOST, asyncpg.PostgresError, Time
 class Heartbeat:
     """Beats until stopped. `on_beat(database_time)`, `on_fenced()` and `on_expired()` are called on the node's loop.
 
-    `may_beat()` is asked before each beat, on the heartbeat's thread. `on_fenced` says that the node was declared
-    dead, `on_expired` that its lease ran out: either is the end of this heartbeat.
+    `may_beat()` is asked before each beat, and `load()`, which goes with it, on the heartbeat's thread. `on_fenced`
+    says that the node was declared dead, `on_expired` that its lease ran out: either is the end of this heartbeat.
     """
 
     def __init__(
@@ -50,13 +50,14 @@ class Heartbeat:
         on_fenced: Callable[[], None],
         on_expired: Callable[[], None] = lambda: None,
         may_beat: Callable[[], bool] = lambda: True,
+        load: Callable[[], str | None] = lambda: None,
     ) -> None:
         self._lease = lease or Lease(10.0, margin=2.0)
         # An attempt that hangs leaves time for another one before the lease ends.
         self._address = replace(address, deadline=min(address.deadline, self._lease.seconds / 3))
         self._fence, self._every, self._observer = fence, every, observer
         self._on_beat, self._on_fenced, self._may_beat = on_beat, on_fenced, may_beat
-        self._on_expired = on_expired
+        self._on_expired, self._load = on_expired, load
         self._host = asyncio.get_running_loop()
         self._stopping = threading.Event()
         self._stop: asyncio.Event | None = None
@@ -127,7 +128,8 @@ class Heartbeat:
         connection = await self._connected()
         text = statement(self._address.schema, "heartbeat")
         sent = self._lease.clock()
-        rows = await within(connection, connection.fetch(text, self._fence), self._address.deadline)
+        beating = connection.fetch(text, self._fence, self._load())
+        rows = await within(connection, beating, self._address.deadline)
         if rows:
             self._lease.renew(sent)
             self.tell(self._on_beat, rows[0]["now"])

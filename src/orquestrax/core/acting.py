@@ -25,11 +25,15 @@ class Acting:
     ) -> None:
         self._dispatcher, self._timers, self._clock = dispatcher, timers, clock
         self._advance = advance
+        self.draining = False
 
     def act(self, execution: Execution, effects: Effects) -> None:
-        """Do it; code that ran ahead may have changed its mind."""
+        """Do it; code that ran ahead may have changed its mind, and of what stands still nothing starts."""
         self.stop(execution, effects)
         if execution.ended or execution.releasing:
+            return
+        if self.draining or execution.pause is not None:
+            self._go_through_with(execution, effects)
             return
         if execution.deadline is not None or execution.again_at is not None:
             self._arm_run(execution)
@@ -67,6 +71,28 @@ class Acting:
                 first_at=retry.first_at if retry else None,
             )
         )
+
+    def _go_through_with(self, execution: Execution, effects: Effects) -> None:
+        """Of an instance that stands still: at-most-once attempts that have been written down as begun."""
+        for command in begun(execution):
+            if command in effects.act:
+                self.dispatch(execution, command)
+
+    def hold(self, execution: Execution) -> bool:
+        """Nothing of it that has not begun starts here any more; returns whether something of it still runs."""
+        self._dispatcher.hold(execution.key)
+        kept = execution.pause.kept if execution.pause is not None else ()
+        return any(
+            self._dispatcher.knows(BodyKey(execution.key, number))
+            or (command.step.options.at_most_once and is_announced(execution, command))
+            for number, command in execution.replay.open.items()
+            if isinstance(command, RunStep) and number not in kept
+        )
+
+    def drain(self) -> None:
+        """This node starts nothing more."""
+        self.draining = True
+        self._dispatcher.close()
 
     def interrupt(self, execution: Execution, now: int) -> None:
         """At-most-once steps that were begun and are not known here any more fail; they are not run again."""

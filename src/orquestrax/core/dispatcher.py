@@ -55,7 +55,7 @@ class Dispatcher:
 
     def dispatch(self, job: Job) -> None:
         """Run the job here, now or when a slot frees; nothing happens if its body runs already."""
-        if self._closed or self._runner.is_running(job.key):
+        if (self._closed and not job.begun) or self._runner.is_running(job.key):
             return
         if self._kept and job.key in self._kept:
             asyncio.get_running_loop().call_soon(self._deliver_kept, job.key)
@@ -78,7 +78,9 @@ class Dispatcher:
         """From the runner: an attempt ended. Keeps the outcome if its instance is away for the moment."""
         if not self._on_outcome(job, outcome):
             self._kept[job.key] = (job, outcome)
-        self.freed(job.step.options.executor)
+        executor = job.step.options.executor
+        if self._waiting[executor]:
+            self.freed(executor)
 
     def freed(self, executor: Executor) -> None:
         """A slot is free, after an outcome or the late end of an abandoned body: start what waits."""
@@ -95,11 +97,20 @@ class Dispatcher:
         for key in [key for key in self._kept if key.instance == instance]:
             del self._kept[key]
 
+    def hold(self, instance: UUID) -> None:
+        """Nothing of the instance starts for now: what waits is let go, outcomes that nobody took are told."""
+        for waiting in self._waiting.values():
+            for key in [key for key, job in waiting.items() if key.instance == instance and not job.begun]:
+                del waiting[key]
+        for key in [key for key in self._kept if key.instance == instance]:
+            asyncio.get_running_loop().call_soon(self._deliver_kept, key)
+
     def close(self) -> None:
         """This node starts nothing more: what waits for a slot, or for its time limit, is for a successor."""
         self._closed = True
         for waiting in self._waiting.values():
-            waiting.clear()
+            for key in [key for key, job in waiting.items() if not job.begun]:
+                del waiting[key]
 
     @property
     def closed(self) -> bool:

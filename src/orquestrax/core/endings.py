@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 
@@ -13,6 +13,7 @@ from orquestrax.model import events
 from orquestrax.model.events import Event
 from orquestrax.model.rows import History, InstanceRow, Message, NewInstance, RowChange, Verdict, Write
 
+ORDERS: Final = frozenset({"cancel", "terminate", "pause", "resume"})
 Done = Callable[[Write, Verdict], Any]
 
 
@@ -29,6 +30,7 @@ def ended(execution: Execution, now: int, done: Done, *, start: NewInstance | No
         reason=reason_of(order),
         unhandled=[*(execution.unhandled or replay.unhandled()), *unhandled(execution.leftovers)],
         unrun=finish is not None and finish.number == 0,
+        by=order.name if order is not None else "",
     )
     terminal = Event(execution.seq + 1, status, at, replay.issued, replay.trail, events.encode(data))
     change = RowChange(
@@ -54,9 +56,9 @@ def unrun(
     error: bytes | None = None,
 ) -> Write:
     """The end of an instance whose code is not run: terminated without an owner, cancelled or late before it began."""
-    last = history.events[-1] if history.events else Event(0, "", row.started_at, 0, 0, b"")
+    last = last_of(row, history)
     order = next((m for m in history.messages if m.kind in ("terminate", "cancel")), None)
-    seen = {events.decode(e).message for e in history.events if e.type in (events.SIGNAL, events.CANCEL)}
+    seen = seen_in(history)
     others = {m.message: m for m in reversed(history.messages) if m is not order and m.message not in seen}
     data = events.Ended(
         node=node,
@@ -64,6 +66,7 @@ def unrun(
         reason=reason_of(order),
         unhandled=unhandled(reversed(others.values())),
         unrun=type_ != events.TERMINATED,
+        by=order.name if order is not None and error is None else "",
     )
     at = max(last.at, now)
     terminal = Event(last.seq + 1, type_, at, last.issued, last.trail, events.encode(data))
@@ -74,6 +77,16 @@ def unrun(
         events=[terminal],
         change=RowChange(status=type_, release=True, ended_at=at, error=error),
     )
+
+
+def last_of(row: InstanceRow, history: History) -> Event:
+    """The last event, behind which one goes on without the code; the start if there is none."""
+    return history.events[-1] if history.events else Event(0, "", row.started_at, 0, 0, b"")
+
+
+def seen_in(history: History) -> set[str]:
+    """The senders' ids of the messages that have become history."""
+    return {events.decode(event).message for event in history.events if event.type in events.RECEIVED}
 
 
 def blocked(row: InstanceRow, history: History, error: Exception, *, digest: str, done: Done) -> Write:

@@ -13,6 +13,8 @@ from uuid import UUID
 
 import msgspec
 
+from orquestrax.core.pause import Pause, after
+from orquestrax.core.retries import RetryAt
 from orquestrax.define.workflow import Workflow
 from orquestrax.model import events
 from orquestrax.model.commands import Command, Finish, RunStep, StartTimer
@@ -24,10 +26,9 @@ JOINED: Final = 200  # events of one write, about: what a commit carries well
 SOON: Final = 1_000_000  # microseconds: a shorter timer is not worth the status `waiting`
 _ENCODE: Final = msgspec.json.Encoder().encode
 _RESULT: Final = msgspec.json.Decoder(events.StepEnded).decode
-_REMEMBERED: Final = frozenset(
+_REMEMBERED: Final = events.RECEIVED | frozenset(
     {
-        events.SIGNAL,
-        events.CANCEL,
+        events.STEP_KEPT,
         events.STEP_STARTED,
         events.STEP_RETRYING,
         events.ATTEMPT_FAILED,
@@ -35,15 +36,6 @@ _REMEMBERED: Final = frozenset(
         events.TIMED_OUT,
     }
 )
-
-
-@dataclass(slots=True)
-class RetryAt:
-    """A step's next attempt: when it is due, its number, and when the first one began."""
-
-    due: int
-    attempt: int
-    first_at: int
 
 
 class Effects(msgspec.Struct):
@@ -67,6 +59,7 @@ class Execution:
     late       the time limit of the run in seconds, once that has passed
     unsaved    the deadline, while the row does not have it yet
     armed      the moment for which the timer of the whole run is set, 0 if it is not
+    pause      while it is paused, and until its code has heard of what was kept
     ended      no code of it runs any more; what is left to do is to write the terminal event
     releasing  how many writes that give up the row are on their way: no timer may act until the last verdict
     latest     the last write that more events may join, and what follows its commit
@@ -90,6 +83,7 @@ class Execution:
     unsaved: int | None = None
     late: float = 0.0
     armed: int = 0
+    pause: Pause | None = None
     unhandled: list[events.Unhandled] | None = None
     leftovers: list[Message] = field(default_factory=list)
     pending: list[Event] = field(default_factory=list)
@@ -114,6 +108,8 @@ class Execution:
         self.replay.replaying = False
         still_open = self.replay.open
         self.retries = {number: retry for number, retry in self.retries.items() if number in still_open}
+        if self.pause is not None:
+            self.pause.forget_closed(still_open)
         self.finish = self.replay.take().finish
 
     def _begin(self, history: list[Event]) -> list[Event]:
@@ -135,8 +131,9 @@ class Execution:
         """What a successor needs of an event beside its effect on the code."""
         if event.type not in _REMEMBERED:
             return
-        if event.type in (events.SIGNAL, events.CANCEL):
-            received: events.MessageReceived = events.decode(event)
+        self.pause = after(self.pause, event)
+        if event.type in events.RECEIVED:
+            received: events.MessageReceived | events.Steered = events.decode(event)
             self.seen.add(received.message)
             self.read_mail = max(self.read_mail, received.number)
         elif event.type == events.STEP_RETRYING:
@@ -149,9 +146,14 @@ class Execution:
             self.again_at = events.decode(event).due
         elif event.type == events.ATTEMPT_STARTED:
             self.again_at = None
-        else:
+        elif event.type == events.TIMED_OUT:
             timed_out: events.TimedOut = events.decode(event)
             self.late, self.deadline, self.again_at = timed_out.seconds, timed_out.until, None
+
+    @property
+    def paused(self) -> bool:
+        """Whether nothing of it may start."""
+        return self.pause is not None and self.pause.active
 
     def happened(self, type_: str, data: msgspec.Struct, now: int) -> None:
         """Apply one event; it joins those that the next write carries. No two events go back in time."""
@@ -263,8 +265,8 @@ class Execution:
         if earliest is not None and earliest <= now + SOON:
             return self._row("running", None)
         if earliest is None or earliest > now + park_after:
-            return RowChange(status="waiting", waits=self._waits(), release=True, wake_at=earliest)
-        return self._row("waiting", self._waits())
+            return RowChange(status="waiting", waits=self.waiting_for(), release=True, wake_at=earliest)
+        return self._row("waiting", self.waiting_for())
 
     def _idle(self) -> bool:
         """Whether no body of it runs or is about to: only timers, signals and late retries are left."""
@@ -278,7 +280,7 @@ class Execution:
             return None
         return RowChange(status=status, waits=waits)
 
-    def _waits(self) -> bytes:
+    def waiting_for(self) -> bytes:
         """For what it waits; a wait that knows no place gets the line where the main task waits."""
         file, line = self.replay.waits_at()
         waits = self.replay.waits()

@@ -7,7 +7,10 @@ from uuid import UUID
 
 import msgspec
 
-from orquestrax.core.execution import Effects, Execution, RetryAt
+from orquestrax.core.endings import ORDERS
+from orquestrax.core.execution import Effects, Execution
+from orquestrax.core.pausing import conclude
+from orquestrax.core.retries import RetryAt
 from orquestrax.core.turns import Turns
 from orquestrax.model import events
 from orquestrax.model.commands import Command, RunStep, StartTimer
@@ -43,15 +46,19 @@ class Happenings:
     ) -> None:
         now = outcome.ended_at  # it happened then, by the same clock
         if isinstance(outcome, Succeeded):
+            type_ = events.STEP_COMPLETED
             ended = _step_ended(job, outcome, self._turns.node, result=msgspec.Raw(outcome.result))
-            execution.happened(events.STEP_COMPLETED, ended, now)
         elif outcome.delay is None:
+            type_ = events.STEP_FAILED
             ended = _step_ended(job, outcome, self._turns.node, error=events.raw(outcome.error))
-            execution.happened(events.STEP_FAILED, ended, now)
         else:
             self._retry_later(execution, job, outcome, now)
             self._turns.advance(execution, Effects([command]))
             return
+        if execution.pause is None:
+            execution.happened(type_, ended, now)
+        else:
+            conclude(execution, ended, now)
         self._turns.advance(execution, execution.turn(now))
 
     def _retry_later(self, execution: Execution, job: Job, outcome: Errored, now: int) -> None:
@@ -93,7 +100,7 @@ class Happenings:
 
     def due(self, instance: UUID, number: int) -> None:
         execution = self._turns.memory.executions.get(instance)
-        if execution is None or execution.ended or execution.releasing:
+        if execution is None or execution.ended or execution.releasing or execution.paused:
             return
         command = execution.replay.open.get(number)
         if not number:
@@ -126,16 +133,22 @@ class Happenings:
             if not execution.releasing:
                 self._turns.write_end(execution)
             return
-        now = self._turns.clock.now()
+        now, paused = self._turns.clock.now(), execution.paused
         self.read(execution, new, now)
-        self._turns.advance(execution, Effects() if execution.ended else execution.turn(now))
+        effects = Effects() if execution.ended else execution.turn(now)
+        if paused and not execution.paused:  # what was held back is to be done now
+            effects.act = list(execution.replay.open.values())
+        self._turns.advance(execution, effects)
 
     def read(self, execution: Execution, messages: Iterable[Message], now: int) -> None:
-        """Move messages into the history, in order, each one once per sender's id."""
-        messages = list(messages)
-        execution.consumed += [message.number for message in messages]
-        for message in execution.unseen(messages):
-            self._turns.take_in(execution, message, now)
+        """Move messages into the history, in order, each one once per sender's id; a pause holds back most of them."""
+        for message in messages:
+            if execution.pause is not None and message.kind not in ORDERS and not execution.ended:
+                execution.pause.deferred.append(message)
+                continue
+            execution.consumed.append(message.number)
+            for new in execution.unseen((message,)):
+                self.read(execution, self._turns.take_in(execution, new, now), now)
 
 
 def _step_ended(job: Job, outcome: Outcome, node: str, **payload: msgspec.Raw) -> events.StepEnded:

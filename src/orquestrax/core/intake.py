@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping
-from typing import Any, Final
+from collections.abc import Callable, Collection, Mapping
+from typing import Any
 from uuid import UUID
 
 from orquestrax.base.codec import encode_error
 from orquestrax.base.errors import OrquestraxError
-from orquestrax.core.endings import blocked, unrun
+from orquestrax.core.endings import ORDERS, blocked, unrun
 from orquestrax.core.execution import Execution
 from orquestrax.core.happenings import Happenings
+from orquestrax.core.pausing import lift
+from orquestrax.core.steering import steer
 from orquestrax.core.turns import Turns
 from orquestrax.core.wholerun import deadline_of, is_late, late_error
 from orquestrax.define.workflow import Workflow
@@ -20,7 +22,6 @@ from orquestrax.model.rows import History, InstanceRow, NewInstance, Verdict, Wr
 from orquestrax.replay.instance import Identity, Replay
 
 log = logging.getLogger(__name__)
-ORDERS: Final = ("cancel", "terminate")
 
 
 class Intake:
@@ -49,9 +50,12 @@ class Intake:
         """A claimed instance: rebuild it from its history and go on, or end it by an order that runs no code."""
         if row.key in self._turns.memory.executions:
             return
-        orders = {message.kind for message in history.messages} & set(ORDERS)
+        orders = {message.kind for message in history.messages} & ORDERS
         if "terminate" in orders or ("cancel" in orders and row.never_started):
             self._end_unrun(row, history, events.TERMINATED if "terminate" in orders else events.CANCELLED)
+            return
+        if row.steered or self._is_foreign(row, orders):
+            self._turns.journal.submit(steer(row, history, self._turns.clock.now(), self._unrun_done(row)))
             return
         if row.never_started and is_late(row, self._turns.clock.now()):
             self._end_unrun(row, history, events.FAILED, late_error(row))
@@ -65,6 +69,12 @@ class Intake:
         with self._turns.guarded(execution):
             self._resume(execution, row, history)
 
+    def _is_foreign(self, row: InstanceRow, orders: Collection[str]) -> bool:
+        """Whether it came here by an order alone, and new mail kept it: there is no code for it here."""
+        if row.definition in self._workflows or row.status == "blocked" or "cancel" in orders:
+            return False
+        return not is_late(row, self._turns.clock.now())
+
     def _rebuild(self, row: InstanceRow, history: History) -> Execution:
         """The instance as its history leaves it. Raises NonDeterminism, PayloadError where the code does not fit."""
         workflow = self._workflows.get(row.definition)
@@ -75,7 +85,7 @@ class Intake:
         execution.deadline = row.deadline
         if row.deadline is None:
             execution.deadline = execution.unsaved = deadline_of(workflow, row.created_at)
-        first_run = row.never_started and not history.events
+        first_run = row.never_started and all(event.type in events.STEERING for event in history.events)
         if first_run:  # known to be here before it runs, so that what it logs is kept
             self._turns.memory.executions[row.key] = execution
         try:
@@ -96,6 +106,8 @@ class Intake:
             taken = events.TakenOver(dead=name, node=self._turns.node, after=after)
             execution.happened(events.TAKEN_OVER, taken, now)
         self._happenings.read(execution, history.messages, now)
+        if execution.pause is not None and not execution.paused:  # resumed by who does not have the code
+            self._happenings.read(execution, lift(execution, now), now)
         if execution.announced:
             self._turns.acting.interrupt(execution, now)
         effects = execution.turn(now)
@@ -140,8 +152,11 @@ class Intake:
     def _unrun_done(self, row: InstanceRow) -> Callable[[Write, Verdict], None]:
         """New mail, or any other reason: look at the row again."""
 
-        def done(_write: Write, verdict: Verdict) -> None:
-            tell = self._turns.on_changed if verdict is Verdict.COMMITTED else self._turns.on_evicted
+        def done(write: Write, verdict: Verdict) -> None:
+            done_with = verdict is Verdict.COMMITTED and write.parked
+            tell = self._turns.on_changed if done_with else self._turns.on_evicted
             tell(row.key)
+            if done_with and write.change is not None and write.change.wake_at is not None:
+                self._turns.on_due()
 
         return done

@@ -82,8 +82,9 @@ class Lane:
         self._task = asyncio.create_task(self._run(), name=self.name)
 
     def submit(self, write: Write) -> None:
+        if not self.queue:
+            self._wake.set()
         self.queue.append(write)
-        self._wake.set()
 
     async def stop(self) -> None:
         """Write what is queued; where the database does not answer any more, leave it to a successor."""

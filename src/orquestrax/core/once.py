@@ -9,6 +9,7 @@ from __future__ import annotations
 from orquestrax.base import failures
 from orquestrax.base.errors import StepInterrupted
 from orquestrax.core.execution import Execution
+from orquestrax.core.pausing import conclude
 from orquestrax.model import events
 from orquestrax.model.commands import RunStep
 
@@ -62,7 +63,7 @@ def interrupt(execution: Execution, command: RunStep, now: int) -> None:
         ended_at=now,
         error=events.raw(failures.encode(error, step=command.name)),
     )
-    execution.happened(events.STEP_FAILED, failed, now)
+    conclude(execution, failed, now)
 
 
 def _attempt(execution: Execution, command: RunStep) -> int:

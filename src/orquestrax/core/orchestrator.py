@@ -33,6 +33,7 @@ class Orchestrator:
     on_left(key, ending)   an instance left this memory
     on_evicted(key)        a row that is still mine, or may be, is not in memory
     on_mail()              there is mail that has not been read
+    on_due()               something is due for whoever claims it
     """
 
     def __init__(
@@ -47,6 +48,7 @@ class Orchestrator:
         on_changed: Callable[[UUID], None] = lambda _key: None,
         on_left: Callable[[UUID, Ending], None] = lambda _key, _ending: None,
         on_mail: Callable[[], None] = lambda: None,
+        on_due: Callable[[], None] = lambda: None,
         on_evicted: Callable[[UUID], None] = lambda _key: None,
     ) -> None:
         self.workflows = workflows
@@ -65,11 +67,13 @@ class Orchestrator:
             park_after=park_after,
             on_changed=on_changed,
             on_mail=on_mail,
+            on_due=on_due,
             on_evicted=on_evicted,
         )
         self._happenings = Happenings(self.turns)
         self._intake = Intake(self.turns, self._happenings, workflows)
         self.start, self.adopt = self._intake.start, self._intake.adopt
+        self.drain = self.turns.drain
         self.mail, self.long_step = self._happenings.mail, self._happenings.long_step
 
     def close(self) -> None:

@@ -23,9 +23,10 @@ from orquestrax.core.endings import block_of, ended
 from orquestrax.core.execution import Effects, Execution
 from orquestrax.core.journal import Journal
 from orquestrax.core.memory import Ending, Memory
+from orquestrax.core.pausing import lift, pause, resume, standstill
 from orquestrax.core.timers import Timers
 from orquestrax.core.wholerun import GRACE, cut, plan_attempt, start_attempt, time_out
-from orquestrax.model.rows import Message, NewInstance, Verdict, Write
+from orquestrax.model.rows import Message, NewInstance, RowChange, Verdict, Write
 
 log = logging.getLogger(__name__)
 HISTORY_LIMIT: Final = 200_000  # events
@@ -37,6 +38,7 @@ class Turns:
     on_changed(key)  after a commit that others may want to see
     on_evicted(key)  a row that is still mine, or may be, is not in memory
     on_mail()        there is mail that has not been read
+    on_due()         after a commit that leaves something due for whoever claims it
     """
 
     def __init__(
@@ -51,12 +53,13 @@ class Turns:
         park_after: float,
         on_changed: Callable[[UUID], None],
         on_mail: Callable[[], None],
+        on_due: Callable[[], None],
         on_evicted: Callable[[UUID], None],
     ) -> None:
         self.node, self.memory, self.clock, self.journal = node, memory, clock, journal
         self.park_after = int(park_after * 1_000_000)
         self.history_limit, self.grace = HISTORY_LIMIT, GRACE
-        self.on_changed, self.on_mail, self.on_evicted = on_changed, on_mail, on_evicted
+        self.on_changed, self.on_evicted, self.on_mail, self.on_due = on_changed, on_evicted, on_mail, on_due
         self.acting = Acting(dispatcher, timers, clock, self.advance)
 
     @contextmanager
@@ -91,7 +94,10 @@ class Turns:
             self._stop_at_limit(execution)
             self.write_end(execution, effects, start=start, told=told)
             return
-        change = execution.change(self.clock.now, self.park_after)
+        if execution.pause is not None or self.acting.draining:
+            change = self._standstill(execution)
+        else:
+            change = execution.change(self.clock.now, self.park_after)
         if not (execution.pending or execution.consumed or change or start):
             self.acting.act(execution, effects)
             return
@@ -123,6 +129,8 @@ class Turns:
         self.on_changed(execution.key)
         if write.parked:
             self.forget(execution)
+            if self.acting.draining:
+                self.on_due()
             return
         if write.change is not None and write.change.release:
             execution.releasing -= 1
@@ -130,7 +138,25 @@ class Turns:
             effects = Effects(list(execution.replay.open.values()), effects.stop)
             self.on_mail()
         self.acting.act(execution, effects)
+        if execution.read_mail > write.read_mail and self._stands_still(execution):
+            self.advance(execution, Effects())
         faultpoint.reach("orchestrator.after_act")
+
+    def _stands_still(self, execution: Execution) -> bool:
+        return self.acting.draining or execution.paused
+
+    def _standstill(self, execution: Execution) -> RowChange | None:
+        """Nothing of it starts here any more; when nothing runs either it parks: for others, or until it is resumed."""
+        busy = self.acting.hold(execution)
+        return standstill(execution, busy=busy, due=None if execution.paused else self.clock.now())
+
+    def drain(self) -> None:
+        """Start nothing more; let go of what does not run here, and of the rest as its bodies end."""
+        self.acting.drain()
+        for execution in list(self.memory.executions.values()):
+            with self.guarded(execution):
+                if not execution.ended and not execution.releasing:
+                    self.advance(execution, Effects())
 
     def _take_in_leftovers(self, execution: Execution) -> None:
         """What came behind the failure, in the same batch of mail, is for the next attempt."""
@@ -139,16 +165,28 @@ class Turns:
             self.take_in(execution, message, self.clock.now())
         execution.finish = execution.replay.take().finish or execution.finish
 
-    def take_in(self, execution: Execution, message: Message, now: int) -> None:
-        """A message that has not been seen before: into the history, unless no code is there to take it."""
+    def take_in(self, execution: Execution, message: Message, now: int) -> list[Message]:
+        """A message that has not been seen before: into the history, unless no code is there to take it.
+
+        Returns those that a pause had held back until this one.
+        """
         if execution.ended or execution.replay.finished:
             execution.leftovers.append(message)
-        elif message.kind == "terminate":
-            self.terminate(execution, message)
-        elif message.kind == "step":
-            execution.deliver(message, now)
-        else:
-            execution.receive(message, now)
+            return []
+        match message.kind:
+            case "terminate":
+                self.terminate(execution, message)
+            case "pause":
+                pause(execution, message, now)
+            case "resume":
+                return resume(execution, message, now)
+            case "step":
+                execution.deliver(message, now)
+            case _:
+                execution.receive(message, now)
+                if message.kind == "cancel":
+                    return lift(execution, now)
+        return []
 
     def run_due(self, execution: Execution) -> None:
         """The timer of the whole run has fired: its time is over, or its next attempt is due."""
@@ -228,6 +266,8 @@ class Turns:
     def terminate(self, execution: Execution, order: Message) -> None:
         """No code runs any more: bodies are told to stop, what is left is the terminal event."""
         self.acting.stop_all(execution)
+        if execution.pause is not None:
+            execution.leftovers += execution.unseen(execution.pause.deferred)
         execution.terminate(order)
 
     def _stop_at_limit(self, execution: Execution) -> None:

@@ -32,6 +32,9 @@ TIMED_OUT: Final = "timed_out"
 STEP_STARTED: Final = "step_started"
 STEP_RETRYING: Final = "step_retrying"
 STEP_CANCELLED: Final = "step_cancelled"
+STEP_KEPT: Final = "step_kept"
+PAUSED: Final = "paused"
+RESUMED: Final = "resumed"
 TAKEN_OVER: Final = "taken_over"
 
 COMPLETED: Final = "completed"
@@ -39,6 +42,8 @@ FAILED: Final = "failed"
 CANCELLED: Final = "cancelled"
 TERMINATED: Final = "terminated"
 
+STEERING: Final = frozenset({PAUSED, RESUMED})
+RECEIVED: Final = frozenset({SIGNAL, CANCEL, *STEERING})
 DRIVING: Final = frozenset(
     {STEP_COMPLETED, STEP_FAILED, TIMER_FIRED, SIGNAL, CANCEL, ATTEMPT_FAILED, ATTEMPT_STARTED, TIMED_OUT}
 )
@@ -57,7 +62,10 @@ class Event(msgspec.Struct, frozen=True, gc=False):
 
 
 class StepEnded(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
-    """step_completed (with `result`) and step_failed (with `error`): the final outcome of a step."""
+    """step_completed (with `result`) and step_failed (with `error`): the final outcome of a step.
+
+    Also step_kept: it came while the instance was paused; the code hears of it after the resume.
+    """
 
     command: int
     step: str
@@ -109,12 +117,24 @@ class TimerFired(msgspec.Struct, frozen=True, gc=False):
 
 
 class MessageReceived(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
-    """signal_received and cancel_requested. `message` is the sender's id, `number` the place in the inbox."""
+    """signal_received and cancel_requested. `message` is the sender's id, `number` the place in the inbox.
+
+    `name` is the signal's, or who asked for the cancel.
+    """
 
     number: int
     message: str
     name: str = ""
     payload: MaybeRaw = None
+
+
+class Steered(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
+    """paused and resumed: who said so, and why. Written also by nodes that do not have the code."""
+
+    number: int
+    message: str
+    by: str = ""
+    reason: str = ""
 
 
 class AttemptFailed(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
@@ -158,7 +178,7 @@ class Unhandled(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
 class Ended(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     """The terminal events: result, error or reason, and the messages that nobody took.
 
-    `unrun` if it was not the code that came to this end, so that replay does not either.
+    `by` is who terminated it; `unrun` if it was not the code that came to this end, so that replay does not either.
     """
 
     node: str
@@ -167,6 +187,7 @@ class Ended(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     reason: str = ""
     unhandled: list[Unhandled] = []
     unrun: bool = False
+    by: str = ""
 
 
 class TakenOver(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
@@ -193,6 +214,9 @@ _SHAPES: Final[dict[str, type[Any]]] = {
     STEP_STARTED: StepStarted,
     STEP_RETRYING: StepRetrying,
     STEP_CANCELLED: StepCancelled,
+    STEP_KEPT: StepEnded,
+    PAUSED: Steered,
+    RESUMED: Steered,
     TIMER_FIRED: TimerFired,
     SIGNAL: MessageReceived,
     CANCEL: MessageReceived,

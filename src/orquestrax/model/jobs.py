@@ -33,6 +33,11 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
     asked_at: int
     first_at: int | None = None
 
+    @property
+    def begun(self) -> bool:
+        """Whether it is written down as begun before it is handed over, so that it is not to be dropped."""
+        return bool(self.step.options.at_most_once)
+
 
 class Succeeded(msgspec.Struct, frozen=True):
     """The attempt returned; `result` is encoded."""

@@ -13,7 +13,7 @@ from orquestrax.model.events import Event
 
 
 class InstanceRow(msgspec.Struct, frozen=True, kw_only=True):
-    """An instance as claimed: what its new owner needs to rebuild it."""
+    """An instance as claimed: what its new owner needs to rebuild it; `steered` if only to be paused or resumed."""
 
     key: UUID
     id: str
@@ -29,6 +29,7 @@ class InstanceRow(msgspec.Struct, frozen=True, kw_only=True):
     lost_owner: int | None = None
     never_started: bool = False
     blocked: bool = False
+    steered: bool = False
 
 
 class NewInstance(msgspec.Struct, frozen=True, kw_only=True):

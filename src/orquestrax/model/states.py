@@ -2,7 +2,8 @@
 
 pending ──▶ running ◀──▶ waiting          (an owner runs it, or it is parked until something is due)
               │  ▲
-              │  └──── blocked            (the code does not fit the history; fitting code resumes it)
+              │  ├──── blocked            (the code does not fit the history; fitting code resumes it)
+              │  └──── paused             (nothing of it starts; somebody resumes it; also before it ever ran)
               ▼
 completed · failed · cancelled · terminated        (terminal: nothing follows)
 """
@@ -18,10 +19,10 @@ Status = Literal[
 TERMINAL: Final = frozenset({"completed", "failed", "cancelled", "terminated"})
 
 TRANSITIONS: Final[dict[str, frozenset[str]]] = {
-    "pending": frozenset({"running", "blocked", "cancelled", "terminated"}),
+    "pending": frozenset({"running", "paused", "blocked", "cancelled", "terminated"}),
     "running": frozenset({"waiting", "paused", "blocked"}) | TERMINAL,
     "waiting": frozenset({"running", "paused", "blocked"}) | TERMINAL,
-    "paused": frozenset({"running", "waiting", "blocked", "cancelled", "terminated"}),
+    "paused": frozenset({"pending", "running", "waiting", "blocked", "cancelled", "terminated"}),
     "blocked": frozenset({"running", "waiting", "cancelled", "terminated"}),
     **{status: frozenset[str]() for status in TERMINAL},
 }

@@ -13,7 +13,8 @@
     scrutiny     whether this process watches its workflows closely
     rechecking   what has ended, replayed in a process with another hash seed
 
-A node that was declared dead drops its memory and comes back as a new incarnation, with a new fence.
+A node that was declared dead, or could not renew its lease, drops its memory and comes back as a new incarnation, with
+a new fence.
 """
 
 from __future__ import annotations
@@ -23,11 +24,15 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from orquestrax.node.node import Node
-    from orquestrax.node.options import EngineOptions
+    from orquestrax.node.options import EngineOptions, engine_options
 
-__all__ = ["EngineOptions", "Node"]
+__all__ = ["EngineOptions", "Node", "engine_options"]
 
-_PLACES = {"EngineOptions": "orquestrax.node.options", "Node": "orquestrax.node.node"}
+_PLACES = {
+    "EngineOptions": "orquestrax.node.options",
+    "Node": "orquestrax.node.node",
+    "engine_options": "orquestrax.node.options",
+}
 
 
 def __getattr__(name: str) -> Any:

@@ -41,6 +41,7 @@ from orquestrax.define.workflow import Workflow
 from orquestrax.model.jobs import Said
 from orquestrax.model.options import Executor
 from orquestrax.model.rows import History, NewInstance, Verdict
+from orquestrax.node.announcing import announced, load_of
 from orquestrax.node.askers import Askers
 from orquestrax.node.logowners import LogOwners
 from orquestrax.node.logshipper import LogShipper
@@ -106,9 +107,7 @@ class Incarnation:
             release=release,
             lease=options.lease,
             python=platform.python_version(),
-            code=msgspec.json.encode(
-                {w.name: {"version": w.version, "digest": w.digest} for w in workflows.values()}
-            ).decode(),
+            code=announced(workflows),
         )
         machine.hold(fence_number)
         space = await database.lock_space()
@@ -147,6 +146,7 @@ class Incarnation:
             on_changed=self._hints.view,
             on_left=self._askers.left,
             on_mail=lambda: self.claimer.look_for_mail(),
+            on_due=self._due,
             on_evicted=lambda _key: self.claimer.reconcile_soon(),
         )
         self.claimer = Claimer(
@@ -188,6 +188,7 @@ class Incarnation:
             on_fenced=self._declared,
             on_expired=self._expired,
             may_beat=may_beat,
+            load=lambda: load_of(self.orchestrator, self.runner),
         )
 
     def _build_runner(self, slots: Mapping[Executor, int]) -> None:
@@ -296,6 +297,11 @@ class Incarnation:
         for key, history in histories.items():
             if history.heartbeats:
                 self.runner.reports.remember(key, history.heartbeats)
+
+    def _due(self) -> None:
+        """Something is due, here or elsewhere."""
+        self.claimer.look_for_work()
+        self._hints.work()
 
     async def _write_progress(self, batch: Sequence[Said]) -> None:
         await self.progress.write(self.fence.number, batch)

@@ -26,7 +26,7 @@ from orquestrax.define.workflow import Workflow
 from orquestrax.model.rows import NewInstance, Verdict
 from orquestrax.node import linting
 from orquestrax.node.incarnation import Incarnation
-from orquestrax.node.options import EngineOptions
+from orquestrax.node.options import EngineOptions, engine_options
 from orquestrax.node.registration import describe
 from orquestrax.node.scrutiny import guard_wanted, recheck_wanted
 from orquestrax.node.watchdog import Watchdog
@@ -170,9 +170,11 @@ class Node:
 
     def _begin_rechecks(self) -> None:
         if recheck_wanted() and self.workflows:
-            from orquestrax.node.rechecking.rechecker import Rechecker  # noqa: PLC0415 - not in production
+            from orquestrax.node.rechecking.noting import Notes  # noqa: PLC0415 - not in production
+            from orquestrax.node.rechecking.rechecker import Rechecker  # noqa: PLC0415
 
-            self._rechecker = Rechecker(self.store, self.workflows)
+            notes = Notes(self.database, self.hints.view)
+            self._rechecker = Rechecker(self.store, self.workflows, notes=notes, node=lambda: self.name)
             self._rechecker.start()
             self._opened.callback(self._rechecker.abandon)
 
@@ -209,7 +211,7 @@ async def node(
     roles: str | Sequence[str] = "engine,worker",
     database: str | None = None,
     namespace: str | None = None,
-    options: EngineOptions = DEFAULTS,
+    options: EngineOptions | None = None,
     grace: float = 10.0,
 ) -> AsyncIterator[Client]:
     """A full node for as long as the block runs; hands out its client.
@@ -220,7 +222,12 @@ async def node(
     settings = load_settings({"database": database, "namespace": namespace})
     chosen = roles.split(",") if isinstance(roles, str) else list(roles)
     served = collect(modules, workflows, steps).workflows
-    running = Node(settings, served, roles=[role.strip() for role in chosen], options=options)
+    running = Node(
+        settings,
+        served,
+        roles=[role.strip() for role in chosen],
+        options=options or engine_options(settings),
+    )
     client = await running.start()
     try:
         yield client

@@ -5,6 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from orquestrax.base.errors import SettingsError
+from orquestrax.settings import Settings
 
 
 class EngineOptions(msgspec.Struct, frozen=True, kw_only=True):
@@ -36,3 +37,8 @@ class EngineOptions(msgspec.Struct, frozen=True, kw_only=True):
                 f"the lease is {self.lease:g} s and the heartbeat {self.heartbeat:g} s: "
                 "a lease is three heartbeats at least, or nodes that live are taken over"
             )
+
+
+def engine_options(settings: Settings, *, exits: bool = False) -> EngineOptions:
+    """Those that settings name. Raises SettingsError."""
+    return EngineOptions(heartbeat=settings.heartbeat, lease=settings.lease, poll=settings.poll, exits=exits)

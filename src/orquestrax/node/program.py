@@ -29,7 +29,7 @@ from orquestrax.define.workflow import Workflow
 from orquestrax.model.events import STEP_COMPLETED, Blocked
 from orquestrax.model.states import TERMINAL
 from orquestrax.node.node import Node
-from orquestrax.node.options import EngineOptions
+from orquestrax.node.options import engine_options
 from orquestrax.node.signals import Interrupted, run_until_signal
 from orquestrax.settings import load_settings
 
@@ -64,7 +64,7 @@ def run(
     settings = load_settings({"database": database, "namespace": namespace}, said="argument ")
     served = collect([sys.modules[workflow.fn.__module__]], [workflow]).workflows
     try:
-        options = EngineOptions(exits=threading.current_thread() is threading.main_thread())
+        options = engine_options(settings, exits=threading.current_thread() is threading.main_thread())
         node = functools.partial(Node, settings, served, created_by=CREATED_BY, options=options)
         result: R = run_until_signal(lambda: program.main(node()))
     except Interrupted as stop:

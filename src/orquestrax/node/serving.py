@@ -10,9 +10,10 @@ from typing import Any
 from orquestrax.define.workflow import Workflow
 from orquestrax.node.collector import relax
 from orquestrax.node.node import Node
-from orquestrax.node.options import EngineOptions
+from orquestrax.node.options import engine_options
 from orquestrax.settings import Settings
 from orquestrax.web.app import create_app
+from orquestrax.web.context import Neighbours
 from orquestrax.web.server import WebServer
 
 
@@ -25,13 +26,16 @@ async def serving(
     grace: float,
     migrates: bool | None = None,
     listening: socket.socket | None = None,
+    neighbours: Neighbours | None = None,
 ) -> AsyncIterator[tuple[Node, WebServer | None]]:
     """A node, with the dashboard if "web" is among its roles, for as long as the block runs.
 
     At the end running bodies get `grace` seconds, and the rest is handed over. `listening` is the dashboard's
-    socket if it is bound already. Raises DatabaseError, SettingsError.
+    socket if it is bound already, `neighbours` are nodes that may be killed there. Raises DatabaseError, SettingsError.
     """
-    node = Node(settings, workflows, roles=roles, migrates=migrates, options=EngineOptions(exits=True))
+    node = Node(
+        settings, workflows, roles=roles, migrates=migrates, options=engine_options(settings, exits=True)
+    )
     client = await node.start()
     relax()
     try:
@@ -39,7 +43,12 @@ async def serving(
             yield node, None
             return
         app = create_app(
-            client=client, hints=node.hints, store=node.store, settings=settings, workflows=node.workflows
+            client=client,
+            hints=node.hints,
+            store=node.store,
+            settings=settings,
+            workflows=node.workflows,
+            neighbours=neighbours,
         )
         web = WebServer(app, settings, listening=listening)
         await web.start()

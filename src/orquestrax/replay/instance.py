@@ -166,7 +166,9 @@ class Replay:
             driver(self.loop, event, data)
 
     def _note(self, event: Event, data: Any) -> None:
-        """An event that runs no code. Terminate may come at any time, from who never ran this code."""
+        """An event that runs no code. Some may come at any time, from who never ran this code."""
+        if event.type in events.STEERING:
+            return
         if event.type != events.TERMINATED and not (event.type in events.TERMINAL and data.unrun):
             finish = self._ending.finish
             if event.type in events.TERMINAL:

@@ -120,12 +120,13 @@ class Machine:
 
     def take(self) -> tuple[list[Command], list[Command]]:
         """Asked and still open (or the end), and abandoned, since the last time, each in order."""
+        asked, abandoned = self._asked, self._abandoned
+        self._asked, self._abandoned, self._handed_out = [], [], self.issued
         open_ = self.open
-        asked = [each for each in self._asked if each.number in open_ or isinstance(each, Finish)]
-        abandoned = self._abandoned
+        if len(asked) > 1 or (asked and asked[0].number not in open_):  # mostly it is one step
+            asked = [each for each in asked if each.number in open_ or isinstance(each, Finish)]
         if abandoned:
             abandoned.sort(key=_number_of)
-        self._asked, self._abandoned, self._handed_out = [], [], self.issued
         return asked, abandoned
 
     def clear(self) -> None:

@@ -18,6 +18,7 @@ _STEP_EVENTS: Final = {
     events.STEP_STARTED: "started",
     events.STEP_RETRYING: "to be tried again",
     events.STEP_CANCELLED: "cancelled",
+    events.STEP_KEPT: "ended while paused",
 }
 _TELLERS: Final[dict[str, Callable[[Any], str]]] = {
     events.TIMER_FIRED: lambda data: f"a timer fired as command {data.command}",

@@ -21,7 +21,7 @@ from orquestrax.web import errors, security
 from orquestrax.web.api import document, health
 from orquestrax.web.api import router as api
 from orquestrax.web.auth import Access, login
-from orquestrax.web.context import WebContext
+from orquestrax.web.context import Neighbours, WebContext
 from orquestrax.web.pages import router as pages
 from orquestrax.web.pages import static, streams
 
@@ -33,13 +33,15 @@ def create_app(
     store: ClientStore,
     settings: Settings,
     workflows: Mapping[str, Workflow[Any, Any]],
+    neighbours: Neighbours | None = None,
     clock: Callable[[], float] = time.monotonic,
 ) -> FastAPI:
     """The ASGI app: REST API and dashboard. It may be mounted under a prefix in another app.
 
     Without a token in the settings it answers only under names of this machine and the settings' host.
 
-    clock  seconds that only rise, for sessions
+    neighbours  nodes that may be killed by a button, which only `dev` has
+    clock       seconds that only rise, for sessions
     """
     app = FastAPI(
         title="OrquestraX",
@@ -57,6 +59,7 @@ def create_app(
         reads=WebStore(store.database),
         settings=settings,
         workflows=workflows,
+        neighbours=neighbours,
     )
     errors.install(app)
     streams.install(app, context)

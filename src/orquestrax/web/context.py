@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 from fastapi import Request
 
@@ -16,6 +16,17 @@ from orquestrax.define.workflow import Workflow
 from orquestrax.settings import Settings
 
 
+class Neighbours(Protocol):
+    """The nodes of this machine that `dev` has started, and ends when it is asked to."""
+
+    @property
+    def pids(self) -> frozenset[int]:
+        """Their processes."""
+
+    def kill(self, pid: int, /) -> None:
+        """End the process of one of them at once, as a crash would; another takes its place."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WebContext:
     """The services behind the pages and the API.
@@ -24,6 +35,7 @@ class WebContext:
     dashboard  starts from the dashboard: stored as pending, created by "dashboard"
     reads      what only pages ask for
     workflows  the code that is here, by name: used to check input against its types
+    neighbours nodes that may be killed by a button: in `dev`, else None
     """
 
     client: Client
@@ -33,6 +45,7 @@ class WebContext:
     reads: WebStore
     settings: Settings
     workflows: Mapping[str, Workflow[Any, Any]]
+    neighbours: Neighbours | None = None
 
 
 def context_of(request: Request) -> WebContext:

@@ -18,6 +18,7 @@ from orquestrax.base.errors import (
     DatabaseError,
     InstanceEnded,
     InvalidInput,
+    InvalidState,
     NotFound,
     OrquestraxError,
 )
@@ -30,6 +31,7 @@ STATUSES: Final[tuple[tuple[type[OrquestraxError], int, str], ...]] = (
     (NotFound, 404, "Not found"),
     (Conflict, 409, "Conflict"),
     (InstanceEnded, 409, "It has ended"),
+    (InvalidState, 409, "Not as it stands"),
     (InvalidInput, 422, "That does not fit"),
     (DatabaseError, 503, "The database does not answer"),
 )

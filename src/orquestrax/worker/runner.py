@@ -105,6 +105,11 @@ class StepRunner:
         """Whether `start` may be called for one more job of this executor."""
         return not self._stopping and self._slots.free(executor) > 0 and self._may_start()
 
+    @property
+    def used(self) -> dict[Executor, int]:
+        """Slots that are taken, by executor: bodies that run, abandoned ones included."""
+        return self._slots.used
+
     def is_running(self, key: BodyKey) -> bool:
         """Whether someone waits for the outcome of this body."""
         return key in self._attempts

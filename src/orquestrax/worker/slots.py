@@ -36,6 +36,11 @@ class Slots:
         """How many more bodies may start now; 0 for an executor that this node does not have."""
         return self._free.get(executor, 0)
 
+    @property
+    def used(self) -> dict[Executor, int]:
+        """How many bodies run, by executor."""
+        return {executor: total - self._free[executor] for executor, total in self.capacity.items()}
+
     def take(self, executor: Executor) -> None:
         """Take one. Errors: RuntimeError if none is free; ask before."""
         if self._free.get(executor, 0) < 1:

@@ -172,7 +172,7 @@ def test_a_history_begins_with_what_the_row_says() -> None:
         "created by dashboard",
         "started on node host-1",
         "charge completed in 200 ms",
-        'cancel requested: "why"',
+        "cancel requested: why",
     ]
     later = entries(instance(), events.rows[1:], frozenset())
     assert [entry.text for entry in later] == ['cancel requested: "why"']

@@ -7,15 +7,20 @@ from __future__ import annotations
 
 import builtins
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
 import msgspec
 
-from orquestrax.base.errors import InstanceEnded, InvalidInput, NotFound
+from orquestrax.base.errors import InstanceEnded, InvalidInput, InvalidState, NotFound
 from orquestrax.core.store.database import Database
 from orquestrax.core.store.searching import keys_of
 from orquestrax.model.rows import NewInstance
+
+_UNSTEERED: Final = {
+    True: "the instance is blocked, not running: nothing of it goes on before fitting code is here",
+    False: "the instance is {status}, not paused: there is nothing to resume",
+}
 
 
 class InstanceView(msgspec.Struct, frozen=True, kw_only=True):
@@ -75,7 +80,7 @@ class DefinitionView(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class NodeView(msgspec.Struct, frozen=True, kw_only=True):
-    """One incarnation of a node."""
+    """One incarnation of a node. Times in µs by the database's clock, `now` among them; the rest of it is JSON."""
 
     fence: int
     name: str
@@ -98,6 +103,8 @@ class NodeView(msgspec.Struct, frozen=True, kw_only=True):
     cause: str | None
     freed: int | None
     freed_tasks: int | None
+    load: str | None
+    now: int
 
 
 class Takeover(msgspec.Struct, frozen=True, kw_only=True):
@@ -116,7 +123,10 @@ class Takeover(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Order(msgspec.Struct, frozen=True, kw_only=True):
-    """A message on its way to an instance: kind signal, cancel or terminate; `message` is the sender's id for it."""
+    """A message on its way to an instance: kind signal, cancel, terminate, pause or resume.
+
+    `message` is the sender's id for it, `name` the signal's or who gives the order.
+    """
 
     instance: UUID
     kind: str
@@ -143,7 +153,8 @@ class ClientStore:
     async def send(self, orders: Sequence[Order]) -> list[int | None]:
         """Send messages, in order; returns the owners to hint.
 
-        Raises InstanceEnded, NotFound, or InvalidInput if an instance takes none.
+        Raises InstanceEnded, NotFound, InvalidInput if an instance takes none, InvalidState if it cannot be paused
+        or resumed.
         """
         rows = await self.database.fetch(
             "send_messages",
@@ -158,6 +169,8 @@ class ClientStore:
                 raise NotFound(f"there is no instance with the key {row['instance']}")
             if row["ended"]:
                 raise InstanceEnded("the instance has ended and takes no more messages")
+            if not row["taken"] and row["steers"]:
+                raise InvalidState(_UNSTEERED[row["status"] == "blocked"].format(status=row["status"]))
             if not row["taken"]:
                 raise InvalidInput(
                     "10,000 messages wait to be read by the instance: it takes no more until it has read some"

@@ -70,8 +70,9 @@ class Hints:
 
     def view(self, key: UUID) -> None:
         """An instance changed."""
+        if not self._keys:
+            self._wake.set()
         self._keys.add(key)
-        self._wake.set()
 
     def start(self) -> None:
         """Begin to listen and send."""

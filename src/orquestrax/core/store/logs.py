@@ -18,6 +18,7 @@ from orquestrax.core.store.database import Address, Database, connect, within
 from orquestrax.core.store.statements import statement
 
 MOST_BYTES: Final = 1_000_000  # of one instance
+FINDINGS: Final = "orquestrax.findings"  # the logger of what a replay after the end has found
 UNSYNCED: Final = {"synchronous_commit": "off"}
 
 
@@ -78,6 +79,11 @@ class LogStore:
     async def steps(self, key: UUID) -> list[str]:
         """The steps that have logged, "" for the workflow itself."""
         return [row["step"] for row in await self._database.fetch("logging_steps", key)]
+
+    async def findings(self, keys: Sequence[UUID]) -> dict[UUID, str]:
+        """What a replay after the end has found about these instances; nothing of those that are sound."""
+        rows = await self._database.fetch("findings_of", list(keys), FINDINGS) if keys else ()
+        return {row["instance"]: row["message"] for row in rows}
 
     async def _read(self, name: str, *arguments: object) -> list[LogView]:
         return [LogView(**dict(row)) for row in await self._database.fetch(name, *arguments)]

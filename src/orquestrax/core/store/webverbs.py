@@ -73,6 +73,12 @@ class WebStore:
         """The last step events of each instance, in order."""
         return _by_instance(await self._database.fetch("web_activity", list(keys), LAST)) if keys else {}
 
+    async def steps_by_node(self, key: UUID) -> tuple[int, dict[str, int]]:
+        """How many commands an instance has asked for, and how many of its steps each node has completed."""
+        rows = await self._database.fetch("web_steps_by_node", key)
+        asked: int = max((row["asked"] for row in rows), default=0)
+        return asked, {row["node"]: row["steps"] for row in rows if row["node"] and row["steps"]}
+
     async def events(self, after: Mapping[UUID, int], *, limit: int = MOST) -> dict[UUID, list[EventView]]:
         """What follows the given sequence number in each history, in order; the newest if it is too much."""
         if not after:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 from uuid import UUID
 
@@ -14,6 +14,7 @@ from orquestrax.core.claimer import TROUBLE
 from orquestrax.core.store.clientverbs import ClientStore
 from orquestrax.define.workflow import Workflow
 from orquestrax.node.rechecking.messages import Differs
+from orquestrax.node.rechecking.noting import Notes
 from orquestrax.node.rechecking.process import Process
 
 log = logging.getLogger(__name__)
@@ -25,8 +26,15 @@ PAUSE: Final = 0.05  # seconds between two, so that a busy node reads few
 class Rechecker:
     """Lives on the node's loop. `ended` is on the hot path and only notes a key."""
 
-    def __init__(self, store: ClientStore, workflows: Mapping[str, Workflow[..., Any]]) -> None:
-        self._store, self._workflows = store, workflows
+    def __init__(
+        self,
+        store: ClientStore,
+        workflows: Mapping[str, Workflow[..., Any]],
+        *,
+        notes: Notes,
+        node: Callable[[], str | None],
+    ) -> None:
+        self._store, self._workflows, self._notes, self._node = store, workflows, notes, node
         self._waiting: deque[UUID] = deque()
         self._some = asyncio.Event()
         self._process: Process | None = None
@@ -76,7 +84,7 @@ class Rechecker:
         assert self._process is not None
         answer = await asyncio.to_thread(self._process.check, workflow, history)
         if isinstance(answer, Differs):
-            self._warn(history.id, workflow, answer)
+            await self._tell(key, history.id, workflow, answer)
         else:
             log.debug("%s was replayed again: %s", history.id, answer)
 
@@ -87,14 +95,15 @@ class Rechecker:
         if self._closed:  # meanwhile, and nobody else will
             process.close()
 
-    def _warn(self, id_: str, workflow: Workflow[..., Any], answer: Differs) -> None:
-        """Once per workflow: every instance of that code would say the same."""
+    async def _tell(self, key: UUID, id_: str, workflow: Workflow[..., Any], answer: Differs) -> None:
+        """On the instance's page; in the log once per workflow: every instance of that code would say the same."""
+        found = f"{answer.message}; a node that takes such an instance over will block it"
         if workflow.name not in self._said:
             self._said.add(workflow.name)
             log.warning(
-                "workflow %s is not deterministic: %s has ended, and replayed in another process it did otherwise; "
-                "%s; a node that takes such an instance over will block it",
+                "workflow %s is not deterministic: %s has ended, and replayed in another process it did otherwise; %s",
                 workflow.name,
                 id_,
-                answer.message,
+                found,
             )
+        await self._notes.note(key, self._node(), f"replayed in another process, it did otherwise; {found}")

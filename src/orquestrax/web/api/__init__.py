@@ -8,16 +8,18 @@ problems   errors as problem details, with their stable codes
 addresses  of instances: any id can be asked for
 instances  start, list, look, read logs, signal, cancel, terminate
 definitions
+nodes      of the cluster
 health     /health/live and /health/ready, for whoever keeps the process alive
 """
 
 from fastapi import APIRouter
 
-from orquestrax.web.api import definitions, health, instances
+from orquestrax.web.api import definitions, health, instances, nodes
 
 router = APIRouter()
 router.include_router(instances.router, prefix="/api/v1")
 router.include_router(definitions.router, prefix="/api/v1")
+router.include_router(nodes.router, prefix="/api/v1")
 router.include_router(health.router)
 
 __all__ = ["router"]

@@ -1,8 +1,8 @@
-"""Start, list, look, signal, cancel, terminate."""
+"""Start, list, look, signal, cancel, terminate, pause, resume."""
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 from uuid import UUID
 
 import msgspec
@@ -10,6 +10,7 @@ from fastapi import APIRouter, Query, Request, Response
 
 from orquestrax.base.ids import MAX_ID
 from orquestrax.client.client import Client
+from orquestrax.client.handle import Run
 from orquestrax.client.logs import LogEntry
 from orquestrax.client.progress import StepProgress
 from orquestrax.client.views import RunStatus
@@ -121,7 +122,7 @@ async def signal_instance(request: Request, id: InstanceId, body: SignalRequest)
 @router.post("/instances/{id:path}/cancel", status_code=202, responses=documented(404, 409, *BODIES))
 async def cancel_instance(request: Request, id: InstanceId, body: OrderRequest | None = None) -> Accepted:
     """Ask the instance to end; its code may clean up."""
-    run, order = await context_of(request).client.get(id), body or OrderRequest()
+    run, order = await _ordered(request, id), body or OrderRequest()
     await run.cancel(order.reason, message_id=order.message_id)
     return Accepted(accepted=True)
 
@@ -129,9 +130,31 @@ async def cancel_instance(request: Request, id: InstanceId, body: OrderRequest |
 @router.post("/instances/{id:path}/terminate", status_code=202, responses=documented(404, 409, *BODIES))
 async def terminate_instance(request: Request, id: InstanceId, body: OrderRequest | None = None) -> Accepted:
     """End the instance at once; none of its code runs any more."""
-    run, order = await context_of(request).client.get(id), body or OrderRequest()
+    run, order = await _ordered(request, id), body or OrderRequest()
     await run.terminate(order.reason, message_id=order.message_id)
     return Accepted(accepted=True)
+
+
+@router.post("/instances/{id:path}/pause", status_code=202, responses=documented(404, 409, *BODIES))
+async def pause_instance(request: Request, id: InstanceId, body: OrderRequest | None = None) -> Accepted:
+    """Let nothing of the instance start until it is resumed; steps that run may end."""
+    run, order = await _ordered(request, id), body or OrderRequest()
+    await run.pause(order.reason, message_id=order.message_id)
+    return Accepted(accepted=True)
+
+
+@router.post("/instances/{id:path}/resume", status_code=202, responses=documented(404, 409, *BODIES))
+async def resume_instance(request: Request, id: InstanceId, body: OrderRequest | None = None) -> Accepted:
+    """Let a paused instance go on."""
+    run, order = await _ordered(request, id), body or OrderRequest()
+    await run.resume(order.reason, message_id=order.message_id)
+    return Accepted(accepted=True)
+
+
+async def _ordered(request: Request, id_: str) -> Run[Any]:
+    """The instance, for an order that says it came by the API."""
+    context = context_of(request)
+    return await Client(context.store, context.hints, created_by="api").get(id_)
 
 
 @router.get("/instances/{id:path}", response_model=RunStatus, responses=documented(404))

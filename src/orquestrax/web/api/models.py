@@ -76,7 +76,7 @@ class SignalRequest(Strict):
 
 
 class OrderRequest(Strict):
-    """A cancel or a terminate."""
+    """A cancel, terminate, pause or resume."""
 
     reason: str = Field(default="", max_length=10_000, examples=["the customer changed their mind"])
     message_id: MessageId | None = None

@@ -5,7 +5,8 @@ encodings    how that goes over the wire
 differences  what an open page must do to be up to date
 topics       what is rendered once per distinct view, and who watches it
 hub          when to look
-sources      what is looked at: lists, counts, nodes
+sources      what is looked at: lists, counts
+cluster      what is looked at: the nodes, and what has happened to them
 details      and single instances
 logs         what they log
 """

@@ -9,6 +9,7 @@ from typing import Any, Final
 from uuid import UUID
 
 from orquestrax.core.store.clientverbs import ClientStore, DefinitionView, EventView, InstanceView
+from orquestrax.core.store.logs import LogStore
 from orquestrax.core.store.progress import ProgressStore
 from orquestrax.core.store.webverbs import MOST, WebStore
 from orquestrax.web.live.topics import Fragments
@@ -18,7 +19,7 @@ from orquestrax.web.views.detail import Detail, detail
 
 Looks = dict[Any, tuple[int, Fragments]]
 HEAD: Final = ("state", "signal-names")  # of every tab
-SUMMARY: Final = (*HEAD, "failure", "waits", "timeline", "outcome", "source", "earlier")
+SUMMARY: Final = (*HEAD, "failure", "finding", "waits", "timeline", "outcome", "source", "earlier")
 KEPT: Final = 1_000  # rendered events that are kept: what has happened does not change
 
 
@@ -86,6 +87,8 @@ async def read_details(
             known[row.key].definition = await _definition(store, row)
     working = [row.key for row in rows.values() if row.started_at is not None and row.ended_at is None]
     said = await ProgressStore(store.database).of(working)
+    ended = [row.key for row in rows.values() if row.ended_at is not None]
+    findings = await LogStore(store.database).findings(ended)
     now, shown = await reads.now(), {}
     for view in views:
         if view.key in rows:
@@ -97,6 +100,7 @@ async def read_details(
                 now=now,
                 full=view.full,
                 said=said.get(view.key, ()),
+                finding=findings.get(view.key, ""),
             )
     return shown
 

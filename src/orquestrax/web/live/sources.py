@@ -72,7 +72,7 @@ class CountsView:
 
 
 class CountsSource:
-    """Counts and nodes: one query for all, once a second at most."""
+    """Counts: one query for all, once a second at most."""
 
     every: float = 1.0
 
@@ -90,40 +90,6 @@ class CountsSource:
             view: (
                 now,
                 {"counts": fragment("list/counts.html", view.base, counts=counts, filters=view.filters)},
-            )
-            for view in views
-        }
-
-
-@dataclass(frozen=True, slots=True)
-class NodesView:
-    """The table of nodes."""
-
-    base: str
-
-
-class NodesSource:
-    """Heartbeats are no hints: the nodes are looked at once a second."""
-
-    every: float = 1.0
-
-    def __init__(self, store: ClientStore, reads: WebStore) -> None:
-        self._store, self._reads = store, reads
-
-    def concerns(self, _view: NodesView, _keys: frozenset[UUID]) -> bool:
-        """Instances change without a change of nodes."""
-        return False
-
-    async def look(self, views: Sequence[NodesView]) -> Looks:
-        """The rows of the table."""
-        nodes, now = await self._store.nodes(), await self._reads.now()
-        return {
-            view: (
-                now,
-                {
-                    f"nodes/node-{node.fence}": fragment("nodes/row.html", view.base, node=node, clock=None)
-                    for node in nodes
-                },
             )
             for view in views
         }

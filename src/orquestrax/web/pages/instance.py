@@ -9,7 +9,7 @@ from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
 from orquestrax.base.codec import ANY
-from orquestrax.base.errors import InstanceEnded, InvalidInput
+from orquestrax.base.errors import InstanceEnded, InvalidInput, InvalidState
 from orquestrax.client.handle import Run
 from orquestrax.core.store.logs import LogStore
 from orquestrax.web.context import context_of
@@ -71,13 +71,13 @@ async def _logs_tab(request: Request, key: UUID, id_: str) -> dict[str, Any]:
 
 @router.post("/actions/{action}")
 async def act(request: Request, action: str, form: CheckedForm) -> Response:
-    """Send a signal, a cancel or a terminate; what comes of it arrives on the stream."""
+    """Send a signal or an order (cancel, terminate, pause, resume); what comes of it arrives on the stream."""
     fields = {name: value for name, value in form.items() if isinstance(value, str)}
     id_ = fields.get("id", "")
     run: Run[Any] = await context_of(request).dashboard.get(id_)
     try:
         await _send(run, action, fields)
-    except (InvalidInput, InstanceEnded) as error:
+    except (InvalidInput, InvalidState, InstanceEnded) as error:
         return await _page(request, id_, {**fields, "action": action, "problem": str(error)}, status=UNFIT)
     return RedirectResponse(Links(prefix_of(request)).workflow(id_), 303)
 
@@ -92,6 +92,10 @@ async def _send(run: Run[Any], action: str, fields: dict[str, str]) -> None:
             await run.cancel(fields.get("reason", "").strip())
         case "terminate":
             await run.terminate(fields.get("reason", "").strip())
+        case "pause":
+            await run.pause(fields.get("reason", "").strip())
+        case "resume":
+            await run.resume(fields.get("reason", "").strip())
         case _:
             raise InvalidInput(f"there is no action {action!r}")
 

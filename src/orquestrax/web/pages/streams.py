@@ -11,6 +11,7 @@ from fastapi.responses import StreamingResponse
 
 from orquestrax.core.store.logs import LogStore
 from orquestrax.web.context import WebContext
+from orquestrax.web.live.cluster import ClusterSource, ClusterView
 from orquestrax.web.live.details import DetailSource, DetailView
 from orquestrax.web.live.encodings import Gzip, Plain
 from orquestrax.web.live.hub import Hub
@@ -20,8 +21,6 @@ from orquestrax.web.live.sources import (
     CountsView,
     ListSource,
     ListView,
-    NodesSource,
-    NodesView,
 )
 from orquestrax.web.live.topics import Source
 from orquestrax.web.places import prefix_of, takes_gzip
@@ -42,7 +41,7 @@ class Streams:
         self.counts = CountsSource(context.store, context.reads)
         self.details = DetailSource(context.store, context.reads)
         self.logs = LogsSource(LogStore(context.store.database), context.reads)
-        self.nodes = NodesSource(context.store, context.reads)
+        self.cluster = ClusterSource(context)
 
     def subscriptions(self, request: Request) -> Subscriptions:
         """What the page of this address watches."""
@@ -59,7 +58,8 @@ class Streams:
                 logs = LogsView(key, query.get("id", ""), base, LogFilters.of(query))
                 return [(self.details, DetailView(key, base, head_only=True)), (self.logs, logs)]
             case "nodes":
-                return [(self.nodes, NodesView(base))]
+                run = query.get("run")
+                return [(self.cluster, ClusterView(base, _key(run) if run else None))]
             case _:
                 raise HTTPException(404, "there is no such view")
 

@@ -9,6 +9,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+import msgspec
+
 from orquestrax.core.store.clientverbs import EventView, InstanceView
 from orquestrax.model import events
 from orquestrax.web.views.clock import SECOND, duration
@@ -96,6 +98,11 @@ def _step_failed(data: events.StepEnded) -> str:
     return f"{data.step}{_attempt(data)} failed after {_took(data)}: {first_line(data.error)}"
 
 
+def _step_kept(data: events.StepEnded) -> str:
+    ended = "failed" if data.error is not None else "completed"
+    return f"{data.step}{_attempt(data)} {ended} while paused: its outcome is kept"
+
+
 def _step_cancelled(data: events.StepCancelled) -> str:
     return f"{data.step} cancelled: the workflow no longer waits for it"
 
@@ -106,6 +113,23 @@ def _attempt_failed(data: events.AttemptFailed) -> str:
 
 def _timed_out(data: events.TimedOut) -> str:
     return f"over its time limit of {duration(round(data.seconds * SECOND))}: its code may clean up"
+
+
+def _order(word: str) -> Callable[[Any], str]:
+    def told(data: events.Steered) -> str:
+        return f"{word}{by(data.by)}" + (f": {data.reason}" if data.reason else "")
+
+    return told
+
+
+def by(who: str) -> str:
+    """Who gave an order, as the end of a sentence."""
+    return f" by {who}" if who else ""
+
+
+def _cancel(data: events.MessageReceived) -> str:
+    reason = msgspec.json.decode(data.payload) if data.payload else ""
+    return f"cancel requested{by(data.name)}" + (f": {reason}" if reason else "")
 
 
 def _message(word: str) -> Callable[[events.MessageReceived], str]:
@@ -121,7 +145,7 @@ def _ended(word: str) -> Callable[[events.Ended], str]:
     def told(data: events.Ended) -> str:
         reason = data.reason or (first_line(data.error) if word == "failed" else "")
         left = f" ({len(data.unhandled)} messages that nobody took)" if data.unhandled else ""
-        return f"{word}{f': {reason}' if reason else ''}{left}"
+        return f"{word}{by(data.by)}{f': {reason}' if reason else ''}{left}"
 
     return told
 
@@ -134,7 +158,10 @@ _TELLERS: Final[dict[str, tuple[Look, Callable[[Any], str]]]] = {
     events.STEP_CANCELLED: (STEPS["cancelled"], _step_cancelled),
     events.TIMER_FIRED: (STEPS["scheduled"], lambda _data: "timer fired"),
     events.SIGNAL: (STATUSES["waiting"], _message("signal")),
-    events.CANCEL: (STATUSES["cancelled"], _message("cancel requested")),
+    events.CANCEL: (STATUSES["cancelled"], _cancel),
+    events.PAUSED: (STATUSES["paused"], _order("paused")),
+    events.RESUMED: (STATUSES["running"], _order("resumed")),
+    events.STEP_KEPT: (STATUSES["paused"], _step_kept),
     events.ATTEMPT_FAILED: (STEPS["retrying"], _attempt_failed),
     events.ATTEMPT_STARTED: (
         STEPS["running"],

@@ -16,7 +16,7 @@ from orquestrax.web.views.statuses import STATUSES, Look, has_ended
 
 @dataclass(frozen=True, slots=True)
 class Detail:
-    """`served` says whether a live node has the definition's code."""
+    """`served` says whether a live node has the definition's code, `finding` what a replay after the end has found."""
 
     view: InstanceView
     look: Look
@@ -33,6 +33,7 @@ class Detail:
     file: str
     signals: Sequence[str]
     served: bool
+    finding: str
     now: int
 
     @property
@@ -54,11 +55,13 @@ def detail(
     now: int,
     full: frozenset[str] = frozenset(),
     said: Sequence[ProgressView] = (),
+    finding: str = "",
 ) -> Detail:
     """Put the page together.
 
     full  names the payloads and events to be shown uncut, "events" all of them
     said  what its steps last said of themselves
+    finding  what a replay after its end has found, "" for nothing
     """
     waits = headline.waits_of(view.waits) if not has_ended(view.status) else []
     started_at = view.started_at or view.created_at
@@ -89,5 +92,6 @@ def detail(
         file=definition.file if definition else "",
         signals=sorted({wait["name"] for wait in waits if wait["kind"] == "signal"}),
         served=definition.served if definition else False,
+        finding=finding,
         now=now,
     )

@@ -27,12 +27,18 @@ class Part:
     until: int | None = None
 
 
+_STILL: Final = {
+    "pending": Part("waits for a node"),
+    "paused": Part("goes on when it is resumed", STATUSES["paused"]),
+}
+
+
 def headline(row: ListRow, activity: Sequence[EventView], now: int) -> list[Part]:
     """The line of a row; `activity` are its last step events."""
     match row.status:
-        case "pending":
-            return [Part("waits for a node")]
-        case "running" | "waiting" | "paused":
+        case "pending" | "paused":
+            return [_STILL[row.status]]
+        case "running" | "waiting":
             return parts_of(waits_of(row.waits), activity, row.started_at or row.created_at, now)
         case "failed":
             message = (row.error_message or "").strip().partition("\n")[0]

@@ -122,26 +122,30 @@ class _Reader:
                 lane = self._ended(data, "retrying", data.error)
                 lane.due = data.due
             case events.StepEnded():
-                lane = self._ended(
-                    data, "completed" if event.type == events.STEP_COMPLETED else "failed", data.error
-                )
+                lane = self._ended(data, "completed" if data.error is None else "failed", data.error)
                 lane.ended_at = data.ended_at
             case events.StepCancelled():
                 self._cancelled(self._lane(data.command, "step", data.step), event.at)
             case events.TimerFired():
                 self._lane(data.command, "timer", "timer").ended_at = event.at
+            case events.AttemptFailed():
+                self._abandon(event.at)
+        self._mark(event, data)
+
+    def _mark(self, event: EventView, data: Any) -> None:
+        """What came from outside, or concerns the whole run."""
+        match data:
             case events.MessageReceived():
                 kind = "signal" if event.type == events.SIGNAL else "cancel"
                 self.marks.append(Mark(event.seq, kind, event.at, data.name))
+            case events.Steered():
+                self.marks.append(Mark(event.seq, event.type, event.at, data.by))
             case events.AttemptFailed():
-                self._abandon(event.at)
                 self.marks.append(Mark(event.seq, "attempt", event.at, str(data.attempt)))
             case events.TimedOut():
                 self.marks.append(Mark(event.seq, "timeout", event.at, ""))
             case events.TakenOver():
                 self.marks.append(Mark(event.seq, "takeover", event.at, data.node))
-            case _:
-                return
 
     def expect(self, wait: dict[str, Any]) -> None:
         """A timer that has not fired: its number is in no event, so it gets one of its own."""

@@ -39,6 +39,8 @@ TICKS: Final = (
 _MARKS: Final = {
     "signal": ("signal {}", "waiting"),
     "cancel": ("cancel requested", "failed"),
+    "paused": ("paused by {}", "waiting"),
+    "resumed": ("resumed by {}", "running"),
     "takeover": ("taken over by {}", "retrying"),
     "attempt": ("attempt {} of the whole run failed", "retrying"),
     "timeout": ("over its time limit", "failed"),

@@ -5,7 +5,7 @@ with late as (
     select key, status, lost_owner, started_at
     from {schema}.instances as i
     where i.deadline is not null and i.status not in ('completed', 'failed', 'cancelled', 'terminated')
-      and i.deadline <= {schema}.now() and i.owner is null
+      and i.deadline <= {schema}.now() and i.owner is null and i.status <> 'paused'
       and (i.started_at is null or i.status = 'blocked' or not exists (
           select from {schema}.nodes as n where n.status = 'alive' and i.definition = any(n.definitions)))
     order by i.deadline

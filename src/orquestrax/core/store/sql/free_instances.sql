@@ -37,6 +37,6 @@ set owner = null, lost_owner = $1,
             'the only suspect. It goes on when a node serves other code for %s: mend that, or cancel the instance',
             verdict.suspicion, dead.name, i.definition),
         'recorded', '', 'asked', '') else i.blocked end
-from verdict, {schema}.nodes as dead
-where i.key = verdict.key and dead.fence = $1
+from verdict left join {schema}.nodes as dead on dead.fence = $1
+where i.key = verdict.key
 returning i.key, i.id, convicted

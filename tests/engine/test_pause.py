@@ -1,0 +1,399 @@
+"""Pause and resume: of instances in every state, whoever owns them, and over the loss of their node."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+import orquestrax as ox
+from orquestrax.client.handle import Run
+from orquestrax.client.views import HistoryEvent
+from orquestrax.node import EngineOptions
+from tests.checker import check_instance
+from tests.engine.conftest import Bench
+from tests.engine.until import until_event, until_status
+
+PARKING = EngineOptions(poll=0.1, park_after=0.0)
+ran: list[str] = []
+gates: list[asyncio.Event] = []
+
+
+@pytest.fixture(autouse=True)
+def gate() -> asyncio.Event:
+    """What all bodies wait for."""
+    ran.clear()
+    gates[:] = [asyncio.Event()]
+    return gates[0]
+
+
+@ox.step
+async def gated(name: str) -> str:
+    ran.append(name)
+    await gates[0].wait()
+    return name
+
+
+@ox.step(retry=ox.Retry(attempts=3, initial=0.01))
+async def fails_once() -> str:
+    ran.append("try")
+    await gates[0].wait()
+    if ox.step_info().attempt == 1:
+        raise ValueError("once")
+    return "well"
+
+
+@ox.step(at_most_once=True)
+async def only_once() -> str:
+    ran.append("only")
+    await gates[0].wait()
+    return "only"
+
+
+@ox.workflow
+async def two_steps() -> list[str]:
+    return [await gated("first"), await gated("second")]
+
+
+@ox.workflow
+async def side_by_side() -> list[str]:
+    return await asyncio.gather(gated("a"), gated("b"))
+
+
+@ox.workflow
+async def retried() -> str:
+    return await fails_once()
+
+
+@ox.workflow
+async def begun_once() -> str:
+    return await only_once()
+
+
+@ox.workflow
+async def collects(n: int) -> list[int]:
+    return [await ox.receive("item", int) for _ in range(n)]
+
+
+@ox.workflow
+async def naps() -> str:
+    await asyncio.sleep(0.5)
+    return "rested"
+
+
+@ox.workflow
+async def cleans_up() -> None:
+    try:
+        await ox.receive("never", int)
+    finally:
+        await gated("clean")
+
+
+async def until_ran(*names: str) -> None:
+    async with asyncio.timeout(15):
+        while ran != list(names):
+            await asyncio.sleep(0.01)
+
+
+async def until_parked(bench: Bench, run: Run[object], status: str = "paused") -> None:
+    """Until the row has this status, no owner, and is not due."""
+    query = "select status = $2 and owner is null as there from {schema}.instances where id = $1"
+    async with asyncio.timeout(15):
+        while not (await bench.query(query, run.id, status))[0]["there"]:
+            await asyncio.sleep(0.01)
+
+
+def kinds(history: list[HistoryEvent]) -> list[str]:
+    return [event.type for event in history[1:]]
+
+
+async def test_a_body_that_runs_ends_and_nothing_new_starts(bench: Bench, gate: asyncio.Event) -> None:
+    client = await bench.node(two_steps)
+    run = await client.start(two_steps, id="p")
+    await until_ran("first")
+    await run.pause("lunch")
+    await until_status(run, "paused")
+    gate.set()
+    await until_event(run, "step_kept")
+    await until_parked(bench, run)
+    assert ran == ["first"]
+    await run.resume("back")
+    assert await run.result(10) == ["first", "second"]
+    assert ran == ["first", "second"]
+    history = await run.history()
+    told = [(e.type, e.data.get("by"), e.data.get("reason")) for e in history if "by" in e.data]
+    assert told == [("paused", "python", "lunch"), ("resumed", "python", "back")]
+    await check_instance(client, two_steps, "p")
+
+
+@pytest.mark.parametrize("lost", [False, True], ids=["stays", "crash"])
+async def test_I7_what_was_kept_outlives_its_node(bench: Bench, gate: asyncio.Event, lost: bool) -> None:
+    client = await bench.node(side_by_side)
+    run = await client.start(side_by_side, id="p")
+    await until_ran("a", "b")
+    await run.pause()
+    await until_status(run, "paused")
+    gate.set()
+    await until_event(run, "step_kept", 2)
+    if lost:
+        await bench.crash()
+        client = await bench.node(side_by_side)
+        run = await client.get("p", side_by_side)
+    await run.resume()
+    assert await run.result(10) == ["a", "b"]
+    assert ran == ["a", "b"]
+    await check_instance(client, side_by_side, "p")
+
+
+async def test_I8_a_crash_while_paused_starts_nothing_until_the_resume(
+    bench: Bench, gate: asyncio.Event
+) -> None:
+    client = await bench.node(two_steps)
+    run = await client.start(two_steps, id="p")
+    await until_ran("first")
+    await run.pause()
+    await until_status(run, "paused")
+    await bench.crash()
+    client = await bench.node(two_steps)
+    run = await client.get("p", two_steps)
+    await until_parked(bench, run)
+    assert ran == ["first"]
+    gate.set()
+    await run.resume()
+    assert await run.result(10) == ["first", "second"]
+    assert ran == ["first", "first", "second"], "the body that died with its node runs again"
+    history = await check_instance(client, two_steps, "p")
+    assert [event.type for event in history].count("taken_over") == 1
+
+
+async def test_I10_signals_that_come_while_paused_are_read_in_order_after_the_resume(bench: Bench) -> None:
+    client = await bench.node(collects)
+    run = await client.start(collects, 4, id="p")
+    await until_status(run, "waiting")
+    await run.signal("item", 0)
+    await until_event(run, "signal_received")
+    await run.pause()
+    await until_parked(bench, run)
+    for n in (1, 2, 3):
+        await run.signal("item", n, message_id=f"m{n}")
+    await run.signal("item", 3, message_id="m3")
+    assert (await run.status()).status == "paused"
+    await run.resume()
+    assert await run.result(10) == [0, 1, 2, 3]
+    history = await check_instance(client, collects, "p")
+    wanted = ["signal_received", "paused", "resumed", *["signal_received"] * 3, "completed"]
+    assert [event.type for event in history] == wanted
+
+
+async def test_I10_signals_behind_a_pause_that_is_not_read_yet(bench: Bench) -> None:
+    """Pause, signals and resume wait together in the inbox of an instance that nobody holds."""
+    client = await bench.node(collects, options=PARKING)
+    run = await client.start(collects, 3, id="p")
+    await until_parked(bench, run, "waiting")
+    await bench.stop()
+    outsider = await bench.node()
+    run = await outsider.get("p", collects)
+    await run.pause()
+    await run.signal("item", 1)
+    await run.resume()
+    await run.pause("again")
+    await run.resume()
+    await run.signal("item", 2)
+    await run.signal("item", 3)
+    await bench.node(collects)
+    assert await run.result(10) == [1, 2, 3]
+    history = await check_instance(outsider, collects, "p")
+    steered = [event.type for event in history if event.type in ("paused", "resumed")]
+    assert steered == ["paused", "resumed", "paused", "resumed"]
+
+
+async def test_I12_a_timer_that_falls_due_while_paused_fires_after_the_resume(bench: Bench) -> None:
+    client = await bench.node(naps)
+    run = await client.start(naps, id="p")
+    await run.pause()
+    await until_parked(bench, run)
+    await asyncio.sleep(0.8)
+    assert kinds(await run.history()) == ["paused"]
+    await run.resume()
+    assert await run.result(10) == "rested"
+    assert kinds(await run.history()) == ["paused", "resumed", "timer_fired", "completed"]
+    await check_instance(client, naps, "p")
+
+
+@pytest.mark.parametrize("order", ["cancel", "terminate"])
+@pytest.mark.parametrize("busy", [False, True], ids=["parked", "busy"])
+async def test_I20_orders_work_on_a_paused_instance(
+    bench: Bench, gate: asyncio.Event, order: str, busy: bool
+) -> None:
+    workflow = side_by_side if busy else cleans_up
+    client = await bench.node(workflow)
+    run = await client.start(workflow, id="p")
+    await (until_ran("a", "b") if busy else until_status(run, "waiting"))
+    await run.pause()
+    await (until_status(run, "paused") if busy else until_parked(bench, run))
+    if not busy:
+        gate.set()
+    await getattr(run, order)("enough")
+    with pytest.raises((ox.WorkflowCancelled, ox.WorkflowTerminated)):
+        await run.result(5)
+    assert ran == (["a", "b"] if busy else ["clean"] if order == "cancel" else [])
+    await check_instance(client, workflow, "p")
+
+
+async def test_I11_what_was_held_back_is_listed_as_unhandled_at_a_terminate(bench: Bench) -> None:
+    client = await bench.node(side_by_side)
+    run = await client.start(side_by_side, id="p")
+    await until_ran("a", "b")
+    await run.pause()
+    await until_status(run, "paused")
+    await run.signal("item", 1)
+    await run.terminate("enough")
+    with pytest.raises(ox.WorkflowTerminated):
+        await run.result(5)
+    end = (await run.history())[-1]
+    assert [message["name"] for message in end.data["unhandled"]] == ["item"]
+    assert end.data["by"] == "python"
+    await check_instance(client, side_by_side, "p")
+
+
+async def test_a_pending_instance_is_paused_and_resumed_by_whoever_is_there(bench: Bench) -> None:
+    """No node has its code, and none is needed to steer it."""
+    await bench.node(collects)
+    outsider = await bench.node()
+    run = await outsider.start(naps, id="p")
+    await run.pause("not yet")
+    await until_parked(bench, run)
+    await run.resume()
+    await until_parked(bench, run, "pending")
+    await run.pause()
+    await until_parked(bench, run)
+    client = await bench.node(naps)
+    await asyncio.sleep(0.3)
+    assert (await run.status()).status == "paused"
+    await run.resume()
+    assert await run.result(10) == "rested"
+    await check_instance(client, naps, "p")
+
+
+async def test_a_paused_instance_that_never_ran_is_cancelled(bench: Bench) -> None:
+    client = await bench.node(collects)
+    outsider = await bench.node()
+    run = await outsider.start(naps, id="p")
+    await run.pause()
+    await until_parked(bench, run)
+    await run.cancel("after all")
+    with pytest.raises(ox.WorkflowCancelled):
+        await run.result(5)
+    await check_instance(client, naps, "p")
+
+
+async def test_a_parked_instance_without_its_code_is_paused_too(bench: Bench) -> None:
+    client = await bench.node(collects, options=PARKING)
+    run = await client.start(collects, 1, id="p")
+    await until_parked(bench, run, "waiting")
+    await bench.stop()
+    await bench.node(naps)
+    outsider = await bench.node()
+    run = await outsider.get("p", collects)
+    await run.pause()
+    await until_parked(bench, run)
+    assert (await run.status()).waits, "what it waits for stays in the row"
+    await run.resume()
+    await run.signal("item", 7)
+    client = await bench.node(collects)
+    assert await run.result(10) == [7]
+    await check_instance(client, collects, "p")
+
+
+async def test_orders_that_do_not_fit_the_status_are_one_clear_sentence(bench: Bench) -> None:
+    client = await bench.node(collects)
+    run = await client.start(collects, 1, id="p")
+    await until_status(run, "waiting")
+    with pytest.raises(ox.InvalidState, match="waiting, not paused: there is nothing to resume"):
+        await run.resume()
+    await bench.query("update {schema}.instances set status = 'blocked' where id = 'p'")
+    with pytest.raises(
+        ox.InvalidState, match="blocked, not running: nothing of it goes on before fitting code"
+    ):
+        await run.pause()
+    await bench.query("update {schema}.instances set status = 'waiting' where id = 'p'")
+    await run.signal("item", 1)
+    await run.result(5)
+    for order in (run.pause, run.resume):
+        with pytest.raises(ox.InstanceEnded, match="has ended"):
+            await order()
+
+
+async def test_a_pause_sent_twice_is_one_and_an_order_sent_again_is_none(bench: Bench) -> None:
+    client = await bench.node(collects)
+    run = await client.start(collects, 1, id="p")
+    await until_status(run, "waiting")
+    await run.pause(message_id="a")
+    await run.pause(message_id="a")
+    await run.pause()
+    await until_parked(bench, run)
+    await run.resume()
+    await run.pause(message_id="a")
+    await run.signal("item", 1)
+    assert await run.result(10) == [1]
+    assert kinds(await run.history()) == ["paused", "resumed", "signal_received", "completed"]
+    await check_instance(client, collects, "p")
+
+
+async def test_a_retry_waits_for_the_resume(bench: Bench, gate: asyncio.Event) -> None:
+    client = await bench.node(retried)
+    run = await client.start(retried, id="p")
+    await until_ran("try")
+    await run.pause()
+    await until_status(run, "paused")
+    gate.set()
+    await until_event(run, "step_retrying")
+    await until_parked(bench, run)
+    await asyncio.sleep(0.2)
+    assert ran == ["try"]
+    await run.resume()
+    assert await run.result(10) == "well"
+    await check_instance(client, retried, "p")
+
+
+@pytest.mark.parametrize("lost", [False, True], ids=["stays", "crash"])
+async def test_an_at_most_once_step_that_was_begun_is_not_lost_by_a_pause(
+    bench: Bench, gate: asyncio.Event, lost: bool
+) -> None:
+    client = await bench.node(begun_once)
+    run = await client.start(begun_once, id="p")
+    await until_ran("only")
+    await run.pause()
+    await until_status(run, "paused")
+    if lost:
+        await bench.crash()
+        client = await bench.node(begun_once)
+        run = await client.get("p", begun_once)
+    else:
+        gate.set()
+    await until_event(run, "step_kept")
+    await run.resume()
+    if lost:
+        with pytest.raises(ox.WorkflowFailed, match="StepInterrupted"):
+            await run.result(10)
+    else:
+        assert await run.result(10) == "only"
+    assert ran == ["only"]
+    await check_instance(client, begun_once, "p")
+
+
+async def test_a_clean_stop_and_another_node_leave_it_paused(bench: Bench, gate: asyncio.Event) -> None:
+    client = await bench.node(two_steps)
+    run = await client.start(two_steps, id="p")
+    await until_ran("first")
+    await run.pause()
+    await until_status(run, "paused")
+    await bench.stop()
+    client = await bench.node(two_steps)
+    run = await client.get("p", two_steps)
+    await until_parked(bench, run)
+    assert ran == ["first"]
+    gate.set()
+    await run.resume()
+    assert await run.result(10) == ["first", "second"]
+    await check_instance(client, two_steps, "p")

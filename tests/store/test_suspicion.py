@@ -1,0 +1,208 @@
+"""Poison: what the deaths of nodes are held against, and what is never suspected."""
+
+from __future__ import annotations
+
+import json
+from uuid import UUID
+
+import pytest
+
+from orquestrax.core.store.batch import BatchWriter
+from orquestrax.core.store.deaths import absolve, declare_dead
+from orquestrax.core.store.fence import Fence
+from orquestrax.core.store.nodeverbs import NodeStore
+from orquestrax.model.rows import Verdict
+from tests.store.support import Rig, Told, event
+
+CODE = {"d": {"version": "1", "digest": "abc"}}
+SERVED = {"d": "abc"}
+
+
+class Cluster:
+    """Nodes that take what is due, alone where it must be, and die."""
+
+    def __init__(self, rig: Rig, told: Told) -> None:
+        self.rig, self.told = rig, told
+        self.fence: Fence
+        self.store: NodeStore
+
+    async def node(self) -> None:
+        self.fence = await self.rig.node(code=json.dumps(CODE))
+        self.store = await self.rig.store(self.fence)
+
+    async def take(self, lane: int = 0, limit: int = 100) -> set[UUID]:
+        return {row.key for row in await self.store.claim_due(SERVED, lane, limit)}
+
+    async def dies(self, *, counts: bool = True) -> list[str]:
+        """Returns the ids of what was convicted; the next node is there."""
+        death = await declare_dead(self.rig.address, self.fence.space, self.fence.number, None, counts=counts)
+        assert death is not None
+        await self.node()
+        return death.convicted
+
+    async def write(self, key: UUID, *types: str) -> None:
+        """Events of the instance, in the way of its owner."""
+        write = self.told.write(key)
+        last = len(await self.rig.seqs(key))
+        write.events = [event(last + n, type_) for n, type_ in enumerate(types, 1)]
+        writer = BatchWriter(await self.rig.connect(), self.fence, self.rig.address.schema)
+        assert await writer.write([write]) == [Verdict.COMMITTED]
+
+    async def of(self, key: UUID) -> tuple[int, int]:
+        row = await self.rig.row(key)
+        return row["lane"], row["suspicion"]
+
+
+@pytest.fixture
+async def cluster(rig: Rig, told: Told) -> Cluster:
+    made = Cluster(rig, told)
+    await made.node()
+    return made
+
+
+async def test_I18_convicted_at_the_third_death_as_the_only_suspect(rig: Rig, cluster: Cluster):
+    key = await rig.pending("culprit")
+    assert await cluster.take(1) == {key}
+    assert await cluster.dies() == []
+    assert await cluster.of(key) == (0, 1)
+    assert await cluster.take() == {key}
+    await cluster.write(key, "taken_over")
+    assert await cluster.dies() == []
+    assert await cluster.of(key) == (2, 2), "from now on alone"
+    assert await cluster.take() == set()
+    assert await cluster.take(2) == {key}
+    assert await cluster.dies() == ["culprit"]
+    row = await rig.row(key)
+    assert (row["status"], row["owner"], row["wake_at"]) == ("blocked", None, None)
+    assert row["blocked_by"] == "abc", "other code may go on"
+    message = json.loads(row["blocked"])["message"]
+    assert message.startswith("3 nodes in a row died while they ran it")
+    name = await rig.value("select name from {schema}.nodes where fence = $1", row["lost_owner"])
+    assert name in message
+    assert await cluster.take() | await cluster.take(1) | await cluster.take(2) == set()
+
+
+async def test_I18_other_code_goes_on_with_it_alone(rig: Rig, cluster: Cluster):
+    key = await rig.pending()
+    for lane in (1, 0, 2):
+        await cluster.take(lane)
+        await cluster.dies()
+    await cluster.store.wake_blocked([("d", "abc")])
+    assert await cluster.take(2) == set()
+    await cluster.store.wake_blocked([("d", "mended")])
+    assert [row.key for row in await cluster.store.claim_due({"d": "mended"}, 2, 1)] == [key]
+
+
+@pytest.mark.parametrize("types", [("step_completed",), ("taken_over", "timer_fired")])
+async def test_I18_progress_clears(rig: Rig, cluster: Cluster, types: tuple[str, ...]):
+    key = await rig.pending()
+    await cluster.take(1)
+    for _ in range(5):
+        assert await cluster.dies() == []
+        assert await cluster.take() == {key}
+        await cluster.write(key, *types)
+    assert await cluster.dies() == []
+    assert await cluster.of(key) == (0, 1)
+
+
+async def test_I18_a_takeover_is_no_progress(rig: Rig, cluster: Cluster):
+    """Nor is what was written before the first death."""
+    key = await rig.pending()
+    await cluster.take(1)
+    await cluster.write(key, "step_completed", "timer_fired")
+    for lane in (0, 0):
+        await cluster.dies()
+        await cluster.take(lane)
+        await cluster.write(key, "taken_over")
+    await cluster.dies()
+    assert await cluster.of(key) == (2, 3) or await cluster.of(key) == (2, 2)
+
+
+async def test_I18_a_park_clears(rig: Rig, cluster: Cluster):
+    key = await rig.pending()
+    await cluster.take(1)
+    await cluster.dies()
+    await cluster.take()
+    writer = BatchWriter(await rig.connect(), cluster.fence, rig.address.schema)
+    assert await writer.write([cluster.told.park(key)]) == [Verdict.COMMITTED]
+    assert (await rig.row(key))["suspicion"] == 0
+
+
+async def test_I18_who_has_lived_long_enough_is_cleared(rig: Rig, cluster: Cluster):
+    key, other = await rig.pending(), await rig.pending()
+    await cluster.take(1)
+    await cluster.dies()
+    await cluster.take()
+    await cluster.store.clear_suspicion([key])
+    assert [(await rig.row(k))["suspicion"] for k in (key, other)] == [0, 1]
+
+
+async def test_I18_neighbours_are_never_convicted(rig: Rig, cluster: Cluster):
+    """Two suspects on one node: whose fault it was is not known, and nobody is convicted."""
+    one, two = await rig.pending(), await rig.pending()
+    await cluster.take(1)
+    await cluster.dies()
+    await cluster.take()
+    await cluster.dies()
+    for _ in range(3):
+        assert await cluster.take(2, limit=2) == {one, two}
+        assert await cluster.dies() == []
+        assert [(await rig.row(key))["status"] for key in (one, two)] == ["running"] * 2
+    assert len(await cluster.take(2, limit=1)) == 1
+    assert len(await cluster.dies()) == 1, "and alone it is"
+
+
+async def test_I18_beside_one_that_is_new_to_suspicion_nobody_is_convicted(rig: Rig, cluster: Cluster):
+    suspect = await rig.pending()
+    for lane in (1, 0):
+        await cluster.take(lane)
+        await cluster.dies()
+    await rig.pending()
+    await cluster.take(1)
+    await cluster.dies()
+    assert len(await cluster.take(0)) == 1
+    assert await cluster.take(2) == {suspect}
+    assert await cluster.dies() == []
+    assert (await rig.row(suspect))["status"] == "running"
+
+
+async def test_I18_a_clean_stop_clears(rig: Rig, cluster: Cluster):
+    key = await rig.pending()
+    await cluster.take(1)
+    await cluster.dies()
+    await cluster.take()
+    await cluster.store.release()
+    assert await cluster.of(key) == (0, 0)
+
+
+async def test_I18_the_death_of_a_node_whose_process_lives_does_not_count(rig: Rig, cluster: Cluster):
+    key = await rig.pending()
+    await cluster.take(1)
+    for _ in range(4):
+        assert await cluster.dies(counts=False) == []
+        assert await cluster.of(key) == (0, 0)
+        await cluster.take()
+    assert (await rig.row(key))["lost_owner"] is not None, "a takeover all the same"
+
+
+async def test_I18_a_node_that_comes_back_absolves_what_it_held(rig: Rig, cluster: Cluster):
+    key = await rig.pending("x")
+    for lane in (1, 0, 2):
+        await cluster.take(lane)
+        dead = cluster.fence
+        convicted = await cluster.dies()
+    assert convicted == ["x"]
+    assert await absolve(rig.address, dead.number) == 1
+    assert await cluster.of(key) == (2, 2)
+    assert await cluster.take(2) == {key}
+    assert (await rig.row(key))["status"] == "running"
+    assert await absolve(rig.address, dead.number) == 0, "once"
+
+
+async def test_a_message_to_a_suspect_leaves_it_in_its_lane(rig: Rig, cluster: Cluster):
+    key = await rig.pending()
+    for lane in (1, 0):
+        await cluster.take(lane)
+        await cluster.dies()
+    await rig.send(key)
+    assert await cluster.of(key) == (2, 2)
