@@ -9,7 +9,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any
 
-from orquestrax.base.errors import DatabaseError, InstanceEnded, OrquestraxError
+from orquestrax.base.errors import DatabaseError, InstanceEnded, InvalidState, OrquestraxError
 from orquestrax.client.client import Client
 from orquestrax.client.handle import Run
 from tests.checker import Call
@@ -81,26 +81,32 @@ async def _sent(client: Client, call: Call) -> None:
     run: Run[Any] = await client.get(call.instance)
     if call.kind == "signal":
         await run.signal("letter", int(call.value), message_id=call.message)
-    elif call.kind == "cancel":
-        await run.cancel("enough", message_id=call.message)
     else:
-        await run.terminate("enough", message_id=call.message)
+        order = {"cancel": run.cancel, "terminate": run.terminate, "pause": run.pause, "resume": run.resume}
+        await order[call.kind]("enough", message_id=call.message)
 
 
 async def _until_heard(call: Call, ask: Callable[[], Awaitable[Any]]) -> None:
-    """Ask until there is an answer."""
+    """Ask until there is an answer, to whoever asked."""
     for _ in range(TRIES):
         call.tries += 1
-        try:
-            await ask()
-        except InstanceEnded:
-            call.outcome = "ended"
-            return
-        except DatabaseError:
-            call.outcome = "unknown"
-        except OrquestraxError as error:
-            call.outcome = f"refused: {error}"
-        else:
-            call.outcome = "ok"
+        outcome = await _outcome(ask)
+        if not call.over:
+            call.outcome = outcome
+        if call.over:
             return
         await asyncio.sleep(1.0)
+
+
+async def _outcome(ask: Callable[[], Awaitable[Any]]) -> str:
+    try:
+        await ask()
+    except InstanceEnded:
+        return "ended"
+    except InvalidState:
+        return "pointless"
+    except DatabaseError:
+        return "unknown"
+    except OrquestraxError as error:
+        return f"refused: {error}"
+    return "ok"

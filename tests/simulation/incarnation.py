@@ -78,6 +78,7 @@ class Incarnation:
             on_changed=process.hints.view,
             on_left=self.askers.left,
             on_mail=lambda: self.claimer.look_for_mail(),
+            on_due=self._due,
             on_evicted=lambda _key: self.claimer.reconcile_soon(),
         )
         self.claimer = Claimer(
@@ -124,6 +125,11 @@ class Incarnation:
         asyncio.get_running_loop().call_soon(self.orchestrator.close)
         self.askers.dismiss()
         self.runner.abandon()
+
+    def _due(self) -> None:
+        """Something is due, here or elsewhere."""
+        self.claimer.look_for_work()
+        self._process.hints.work()
 
     def _beaten(self, now: int) -> None:
         """What had to wait while it was not sure that a heartbeat would arrive can start now."""

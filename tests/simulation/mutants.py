@@ -113,7 +113,7 @@ def _every_message_is_new(_sound: Any) -> Any:
 
 
 def _no_wake(sound: Any) -> Any:
-    return lambda _self, _row, **_orders: None
+    return lambda _self, _row, _kinds: None
 
 
 def _hint_instead_of_sweep(sound: Any) -> Any:

@@ -107,6 +107,10 @@ def _job(dice: random.Random, number: int, nodes: int) -> Job:
     times = sorted(at + dice.random() * 12 for _ in range(letters))
     job.messages = [(when, "signal", str(n)) for n, when in enumerate(times)]
     if dice.random() < 0.15:
+        when = at + dice.random() * 8
+        job.messages += [(when, "pause", ""), (when + dice.random() * 6, "resume", "")]
+        job.messages.sort(key=lambda message: message[0])
+    if dice.random() < 0.15:
         when = at + dice.random() * 15
         job.messages.append((when, dice.choice(("cancel", "cancel", "terminate")), ""))
         job.messages.sort(key=lambda message: message[0])

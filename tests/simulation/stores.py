@@ -128,7 +128,7 @@ class SimulatedJournalStore:
     async def connect(self) -> None:
         try:
             await self._line.connect()
-        except OSError as error:
+        except (*CONNECTION_LOST, asyncpg.PostgresError) as error:
             raise DatabaseUnreachable(str(error)) from error
 
     async def write(self, batch: Sequence[Write]) -> list[Verdict]:

@@ -8,7 +8,7 @@ from uuid import UUID
 
 from tests.simulation.model.tables import ENDED, Model, Row
 
-ORDERS = ("cancel", "terminate")
+ORDERS = ("cancel", "terminate", "pause", "resume")
 
 
 class ClaimStatements(Model):
@@ -37,21 +37,34 @@ class ClaimStatements(Model):
         return _claim(row, before, started_at)
 
     def claim_orders(self, me: int, limit: int) -> list[Row]:
-        found = []
-        for key, messages in self.tables.inbox.items():
-            kinds = {message["kind"] for message in messages.values()} & set(ORDERS)
-            row = self.tables.instances[key]
-            if kinds and row["owner"] is None and row["status"] not in ENDED and (
-                "terminate" in kinds or row["started_at"] is None or row["status"] == "blocked"
-            ):  # fmt: skip
-                found.append(row)
-        return [self._ordered(me, row) for row in found[:limit] if self.passes(me)]
+        claimed = []
+        for key in self.tables.inbox:
+            row, kinds = self.tables.instances[key], self._orders(key)
+            free = row["owner"] is None and row["status"] not in ENDED
+            if free and self.passes(me) and len(claimed) < limit and self._needs_no_code(row, kinds):
+                steered = "terminate" not in kinds and (
+                    "cancel" not in kinds or row["started_at"] is not None
+                )
+                steered = steered and row["status"] != "blocked"
+                claimed.append({**self._ordered(me, row), "steered": steered})
+        return claimed
+
+    def _orders(self, key: UUID) -> set[str]:
+        return {message["kind"] for message in self.tables.inbox[key].values()} & set(ORDERS)
+
+    def _needs_no_code(self, row: Row, kinds: set[str]) -> bool:
+        blocked = row["status"] == "blocked"
+        return (
+            "terminate" in kinds
+            or ("cancel" in kinds and (row["started_at"] is None or blocked))
+            or (bool(kinds & {"pause", "resume"}) and not blocked and row["lost_owner"] is None)
+        )
 
     def claim_overdue(self, me: int, limit: int) -> list[Row]:
         found = [
             row for row in self.tables.instances.values()
             if row["deadline"] is not None and row["status"] not in ENDED and row["deadline"] <= self.now
-            and row["owner"] is None
+            and row["owner"] is None and row["status"] != "paused"
             and (row["started_at"] is None or row["status"] == "blocked" or not self._served(row["definition"]))
         ]  # fmt: skip
         found.sort(key=lambda row: row["deadline"])

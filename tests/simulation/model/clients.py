@@ -8,7 +8,8 @@ from uuid import UUID
 
 from tests.simulation.model.tables import ENDED, Model, Row, new_instance, unnest
 
-ORDERS = ("cancel", "terminate")
+ORDERS = {"cancel", "terminate"}
+STEERS = {"pause", "resume"}
 
 
 class ClientStatements(Model):
@@ -35,31 +36,34 @@ class ClientStatements(Model):
         ]
 
     def _sent(self, key: UUID, messages: list[tuple[Any, ...]]) -> Row:
-        row = self.tables.instances.get(key)
+        row, kinds = self.tables.instances.get(key), {message[1] for message in messages}
         answer = {
-            "instance": key,
-            "mail": None,
-            "owner": None,
-            "taken": False,
-            "known": row is not None,
-            "ended": None,
-        }
-        if row is None or row["status"] in ENDED:
-            return {**answer, "ended": None if row is None else True}
-        orders = any(message[1] in ORDERS for message in messages)
+            "instance": key, "mail": None, "owner": None, "taken": False, "known": row is not None,
+            "status": row and row["status"], "steers": bool(kinds & STEERS), "ended": row and row["status"] in ENDED,
+        }  # fmt: skip
+        if row is None or answer["ended"] or not self._takes(row, kinds):
+            return answer
         if row["owner"] is None:
-            self._wake(row, orders=orders)
+            self._wake(row, kinds)
         for _, kind, name, message, payload in messages:
             row["mail"] += 1
             self.tables.inbox.setdefault(key, {})[row["mail"]] = {
                 "number": row["mail"], "kind": kind, "name": name, "message": message, "payload": payload,
             }  # fmt: skip
-        return {**answer, "mail": row["mail"], "owner": row["owner"], "taken": True, "ended": False}
+        return {**answer, "mail": row["mail"], "owner": row["owner"], "taken": True}
 
-    def _wake(self, row: Row, *, orders: bool) -> None:
+    def _takes(self, row: Row, kinds: set[str]) -> bool:
+        if "pause" in kinds and row["status"] == "blocked":
+            return False
+        pausing = any(
+            message["kind"] == "pause" for message in self.tables.inbox.get(row["key"], {}).values()
+        )
+        return "resume" not in kinds or row["status"] == "paused" or pausing
+
+    def _wake(self, row: Row, kinds: set[str]) -> None:
         if row["started_at"] is not None and row["lane"] != 2:
             row["lane"] = 0
-        if orders or row["status"] not in ("paused", "blocked"):
+        if kinds - STEERS and (row["status"] not in ("paused", "blocked") or kinds & ORDERS):
             row["wake_at"] = self.now
 
     def instance_by_id(self, id_: str) -> list[Row]:

@@ -51,6 +51,8 @@ class JournalStatements(Model):
         for change in unnest(columns):
             key, status, release, wake_at, waits, result, error, ended_at, blocked_by, blocked = change
             if self.passes(me):
+                if status == "paused" and waits is None:
+                    waits = self.tables.instances[key]["waits"]
                 freed = {"owner": None, "lane": 0, "suspicion": 0, "lost_owner": None} if release else {}
                 written.append(self._set(
                     key, status=status, wake_at=wake_at, waits=waits, result=result, error=error, ended_at=ended_at,

@@ -27,7 +27,7 @@ class NodeStatements(Model):
         }  # fmt: skip
         return [{"fence": fence, "now": self.now}]
 
-    def heartbeat(self, fence: int) -> list[Row]:
+    def heartbeat(self, fence: int, _load: str | None) -> list[Row]:
         node = self.tables.nodes[fence]
         if node["status"] != "alive":
             return []
