@@ -9,6 +9,8 @@ port       ORQUESTRAX_PORT           port = 4000
 token      ORQUESTRAX_TOKEN          (never in the file)
 deadline   ORQUESTRAX_DEADLINE       deadline = 10.0                  seconds that a database call may take
 hung_after ORQUESTRAX_HUNG_AFTER     hung_after = 30.0                seconds after which a stuck node is given up
+queues     ORQUESTRAX_QUEUES         queues = "a,b:20"                queues that a node serves; all of them
+slots      ORQUESTRAX_SLOTS          slots = 100                      coroutines, and threads, that run steps at once
 processes  ORQUESTRAX_PROCESSES      processes = 4                    child processes for steps; one per core
 heartbeat  ORQUESTRAX_HEARTBEAT      heartbeat = 2.0                  seconds between two signs of life of a node
 lease      ORQUESTRAX_LEASE          lease = 10.0                     seconds of silence until others take over
@@ -28,6 +30,7 @@ from typing import Any, Final
 from orquestrax.base.errors import SettingsError
 from orquestrax.core.store.embedded import default_home
 from orquestrax.core.store.statements import quoted_schema
+from orquestrax.model.queues import ALL, EVERY, Served, read_queues
 
 FILE: Final = "orquestrax.toml"
 KEYS: Final = (
@@ -39,6 +42,8 @@ KEYS: Final = (
     "token",
     "deadline",
     "hung_after",
+    "queues",
+    "slots",
     "processes",
     "heartbeat",
     "lease",
@@ -62,6 +67,8 @@ class Settings:
     token: str | None = None
     deadline: float = 10.0
     hung_after: float = 30.0
+    queues: Served = ALL
+    slots: int | None = None
     heartbeat: float = 2.0
     lease: float = 10.0
     poll: float = 1.0
@@ -112,11 +119,19 @@ def _settings(values: Mapping[str, tuple[Any, str]], folder: Path) -> Settings:
         token=_token(values),
         deadline=_number(values, "deadline", 10.0, low=0.1, high=3600),
         hung_after=_number(values, "hung_after", 30.0, low=1.0, high=86400),
+        queues=_queues(values),
+        slots=int(_number(values, "slots", 1, low=1, high=100_000)) if "slots" in values else None,
         heartbeat=_number(values, "heartbeat", 2.0, low=0.02, high=3600),
         lease=_number(values, "lease", 10.0, low=0.1, high=86400),
         poll=_number(values, "poll", 1.0, low=0.02, high=3600),
         processes=int(_number(values, "processes", 1, low=1, high=1000)) if "processes" in values else None,
     )
+
+
+def _queues(values: Mapping[str, tuple[Any, str]]) -> Served:
+    given, source = values.get("queues", (EVERY, ""))
+    text = ",".join(map(str, given)) if isinstance(given, list | tuple) else str(given)
+    return read_queues(text, source)
 
 
 def _read_file(path: Path) -> dict[str, Any]:

@@ -37,11 +37,11 @@ class Bench:
         return Address(dsn=self.dsn, schema=self.namespace)
 
     async def node(
-        self, *workflows: Workflow[..., Any], options: EngineOptions = QUICK, roles: str = "engine"
+        self, *workflows: Workflow[..., Any], options: EngineOptions = QUICK, roles: str = "engine,worker"
     ) -> Client:
         """Start a node that serves exactly these; without any it is a mere client."""
         settings = Settings(database=self.dsn, home=self.home, project=self.home, namespace=self.namespace)
-        chosen = (roles,) if workflows else ()
+        chosen = roles.split(",") if workflows else ()
         node = Node(settings, {w.name: w for w in workflows}, roles=chosen, options=options, migrates=False)
         self.nodes.append(node)
         return await node.start()

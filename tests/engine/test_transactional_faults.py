@@ -268,5 +268,5 @@ async def test_the_outcome_is_looked_up_for_as_long_as_it_takes(
     looks = proxy.fault(at_commit("before", times=3, on=b"orquestrax looks"))
     run = await client.start(books, "over_asyncpg", id="l")
     assert await run.result(20) == 1
-    assert looks.times < 3, "a look was cut, and the next one went on"
+    await asyncio.wait_for(looks.struck.wait(), 20)  # the result may have come by mail, before the first look
     assert await booked(rig) == 1

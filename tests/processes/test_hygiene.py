@@ -45,7 +45,7 @@ async def test_two_hundred_steps_leak_nothing(make_rig, tmp_path):
     async with asyncio.timeout(15):  # uvloop closes a moment later
         while open_files() != before:
             await asyncio.sleep(0.01)
-    assert rig.runner._slots._free == {"process": 2}
+    assert rig.runner.slots._free == {"process": 2}
     assert len(mine.children(recursive=True)) == processes
 
 

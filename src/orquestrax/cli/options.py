@@ -85,6 +85,23 @@ Host = Annotated[
         show_default=False,
     ),
 ]
+Queues = Annotated[
+    str | None,
+    typer.Option(
+        metavar="LIST",
+        help="Queues that this node serves, such as a,b:20 with at most 20 steps of b at once; all of them unless "
+        "set otherwise.",
+        show_default=False,
+    ),
+]
+Slots = Annotated[
+    int | None,
+    typer.Option(
+        metavar="N",
+        help="Steps that run here at once, N as coroutines and N in threads; 1,000 and some 10 unless set otherwise.",
+        show_default=False,
+    ),
+]
 Processes = Annotated[
     int | None,
     typer.Option(

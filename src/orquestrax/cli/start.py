@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import nullcontext
-from typing import TYPE_CHECKING, Annotated, Any, Final
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
@@ -15,9 +15,8 @@ from orquestrax.cli.session import announce, settings_of
 
 if TYPE_CHECKING:
     import socket
-    from collections.abc import Mapping
 
-    from orquestrax.define.workflow import Workflow
+    from orquestrax.define.catalogue import Catalogue
     from orquestrax.settings import Settings
 
 ROLES: Final = ("engine", "worker", "web")
@@ -34,6 +33,8 @@ def start(
     namespace: options.Namespace = None,
     host: options.Host = None,
     port: options.Port = None,
+    queues: options.Queues = None,
+    slots: options.Slots = None,
     processes: options.Processes = None,
 ) -> None:
     """Run a node that serves the modules' workflows, until Ctrl-C or SIGTERM.
@@ -44,6 +45,8 @@ def start(
 
       orquestrax start shop.flows --database postgresql://app@db.example.org/orders
 
+      orquestrax start shop.flows --roles worker --queues warehouse,mail:20 --slots 100
+
       orquestrax start --roles web --host 0.0.0.0
     """
     from orquestrax.cli.logs import log_to_stderr
@@ -51,15 +54,23 @@ def start(
     from orquestrax.web.listening import bind, require_token
 
     chosen = _roles(roles)
-    settings = settings_of(database=database, namespace=namespace, host=host, port=port, processes=processes)
+    settings = settings_of(
+        database=database,
+        namespace=namespace,
+        host=host,
+        port=port,
+        queues=queues,
+        slots=slots,
+        processes=processes,
+    )
     if "web" in chosen:
         require_token(settings)
-    workflows = _workflows(modules or [], chosen)
+    code = _code(modules or [], chosen)
     with bind(settings.host, settings.port) if "web" in chosen else nullcontext() as listening:
         announce(settings)
         log_to_stderr()
         try:
-            run_until_signal(lambda: _serve(settings, workflows, chosen, listening))
+            run_until_signal(lambda: _serve(settings, code, chosen, listening))
         except Interrupted:
             say("stopped")
 
@@ -72,28 +83,37 @@ def _roles(given: str) -> list[str]:
     return chosen
 
 
-def _workflows(modules: list[str], roles: list[str]) -> dict[str, Workflow[..., Any]]:
-    """What the modules define. Raises InvalidInput if an engine would have nothing to serve."""
+def _code(modules: list[str], roles: list[str]) -> Catalogue:
+    """What the modules define. Raises InvalidInput if the node would have nothing to do."""
     from orquestrax.define.catalogue import collect, load_modules
 
     if not modules and "engine" in roles:
         raise InvalidInput("an engine serves modules: name them, such as `orquestrax start shop.flows`")
-    workflows = collect(load_modules(modules)).workflows
-    if modules and not workflows:
+    if not modules and "worker" in roles:
+        raise InvalidInput("a worker runs steps of modules: name them, such as `orquestrax start shop.flows`")
+    code = collect(load_modules(modules))
+    if "engine" in roles and not code.workflows:
         raise InvalidInput(f"there is no workflow in {', '.join(modules)}: decorate one with @workflow")
-    return workflows
+    if "worker" in roles and not code.workflows and not code.steps:
+        raise InvalidInput(f"there is no step in {', '.join(modules)}: decorate one with @step")
+    return code
 
 
 async def _serve(
     settings: Settings,
-    workflows: Mapping[str, Workflow[..., Any]],
+    code: Catalogue,
     roles: list[str],
     listening: socket.socket | None,
 ) -> None:
     from orquestrax.node.serving import serving
 
-    async with serving(settings, workflows, roles=roles, grace=GRACE, listening=listening) as (node, web):
+    whole = serving(settings, code.workflows, steps=code.steps, roles=roles, grace=GRACE, listening=listening)
+    async with whole as (node, web):
         at = f", dashboard at {web.url}" if web is not None else ""
-        served = f" serves {', '.join(sorted(workflows))}" if workflows else ""
+        served = (
+            f" serves {', '.join(sorted(code.workflows))}" if code.workflows and "engine" in roles else ""
+        )
+        if "worker" in roles and settings.queues.names is not None:
+            served += f" runs steps of {', '.join(settings.queues.shown)}"
         say(f"{node.name or 'this node'}{served} ({', '.join(roles)}){at}; Ctrl-C stops it")
         await asyncio.get_running_loop().create_future()  # until a signal cancels it

@@ -24,6 +24,8 @@ def told(type_: str, data: Mapping[str, Any]) -> str:  # noqa: C901, PLR0911, PL
             return f"{_attempt(data)} failed: {_error(data)}; again in {pause}"
         case events.STEP_STARTED | events.STEP_CANCELLED:
             return _attempt(data)
+        case events.STEPS_QUEUED:
+            return f"{len(data['commands'])} to any node that serves their queue"
         case events.SIGNAL:
             return f"{data.get('name', '')}: {compact(data.get('payload'))}"
         case events.CANCEL:

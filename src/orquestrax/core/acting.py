@@ -42,12 +42,49 @@ class Acting:
             if command.number not in still_open:
                 continue
             if isinstance(command, RunStep):
+                if execution.queue is not None and command.number in execution.queue.commands:
+                    continue
                 if execution.retries and (retry := execution.retries.get(command.number)) is not None:
                     self._timers.arm(retry.due, execution.key, command.number)
                 else:
                     self.dispatch(execution, command)
             elif isinstance(command, StartTimer):
                 self._timers.arm(command.due, execution.key, command.number)
+
+    @property
+    def spreads(self) -> bool:
+        """Whether any step may have to go to another node."""
+        return self._dispatcher.peers.spreads
+
+    def place(self, execution: Execution, effects: Effects) -> None:
+        """Of the steps that a turn asks for, hand those to the cluster's queues that do not run here."""
+        still_open, queue = execution.replay.open, execution.queue
+        for command in effects.act:
+            number = command.number
+            if not isinstance(command, RunStep) or number not in still_open or number in execution.retries:
+                continue
+            if (queue is None or number not in queue.commands) and not self._takes(execution, command):
+                execution.queued.put(command, 1, None)
+                queue = execution.queue
+
+    def _takes(self, execution: Execution, command: RunStep) -> bool:
+        options = command.step.options
+        if options.at_most_once and is_announced(execution, command):
+            return True  # it has been written down that it begins here
+        return self._dispatcher.takes(BodyKey(execution.key, command.number), options)
+
+    def retry(self, execution: Execution, command: RunStep) -> None:
+        """The next attempt of a step is due: here, or wherever there is room."""
+        retry = execution.retries[command.number]
+        if self.spreads and not self._takes(execution, command):
+            del execution.retries[command.number]
+            execution.queued.put(command, retry.attempt, retry.first_at)
+        else:
+            self.dispatch(execution, command)
+
+    def overflow(self) -> list[Job]:
+        """Jobs that wait for a slot here and could go elsewhere; they leave."""
+        return self._dispatcher.overflow()
 
     def dispatch(self, execution: Execution, command: RunStep) -> None:
         """Hand an attempt over to be run; one of an at-most-once step is announced in the history first."""
@@ -80,13 +117,15 @@ class Acting:
 
     def hold(self, execution: Execution) -> bool:
         """Nothing of it that has not begun starts here any more; returns whether something of it still runs."""
+        self.release(execution)
         self._dispatcher.hold(execution.key)
         kept = execution.pause.kept if execution.pause is not None else ()
+        queued = () if execution.queue is None else execution.queue.commands
         return any(
             self._dispatcher.knows(BodyKey(execution.key, number))
             or (command.step.options.at_most_once and is_announced(execution, command))
             for number, command in execution.replay.open.items()
-            if isinstance(command, RunStep) and number not in kept
+            if isinstance(command, RunStep) and number not in kept and number not in queued
         )
 
     def drain(self) -> None:
@@ -112,9 +151,19 @@ class Acting:
             if isinstance(command, RunStep):
                 self._dispatcher.cancel(execution.key, command.number, command.step.options.executor)
 
+    def release(self, execution: Execution) -> None:
+        """The instance leaves memory: no slot is kept for its steps."""
+        self._dispatcher.release(execution.key, execution.replay.open)
+
     def forget(self, execution: Execution) -> None:
-        """The instance is not this node's any more: its bodies stop, and nothing of it is kept for later."""
-        self.stop_all(execution)
+        """The instance is not this node's any more: its bodies stop, and nothing of it is kept for later.
+
+        Not those that were taken from a queue: their outcomes find the instance wherever it is.
+        """
+        queued = () if execution.queue is None else execution.queue.commands
+        for command in list(execution.replay.open.values()):
+            if isinstance(command, RunStep) and command.number not in queued:
+                self._dispatcher.cancel(execution.key, command.number, command.step.options.executor)
         self._dispatcher.forget(execution.key)
 
     def _arm_run(self, execution: Execution) -> None:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from typing import Final
 from uuid import UUID
@@ -22,6 +21,7 @@ from orquestrax.core.orchestrator import Orchestrator
 from orquestrax.core.store.database import CONNECTION_LOST
 from orquestrax.core.store.nodeverbs import NodeStore
 from orquestrax.core.suspects import ALONE, Suspects
+from orquestrax.core.takeovers import Takeovers
 from orquestrax.model.rows import History, InstanceRow
 
 log = logging.getLogger(__name__)
@@ -52,9 +52,11 @@ class Claimer:
         # Another node may have blocked an instance just as this one registered: asked for once more, a little later.
         self._still_to_wake = list(definitions.items())
         self._on_fenced, self._on_read = on_fenced, on_read
-        self.suspects = Suspects(orchestrator.memory, asyncio.get_running_loop().time)
+        clock_ = asyncio.get_running_loop().time
+        self.suspects = Suspects(orchestrator.memory, clock_)
+        self._takeovers = Takeovers(store, clock_, every=poll)
         self._due, self._mail = asyncio.Event(), asyncio.Event()
-        self._reconcile_at = self._overdue_at = 0.0
+        self._reconcile_at = self._rare_at = 0.0
         self._stopping = False
         self._tasks: list[asyncio.Task[None]] = []
 
@@ -121,27 +123,33 @@ class Claimer:
 
     async def _claim_round(self) -> None:
         await self._take(await self._store.claim_orders(BATCH))
-        await self._take_overdue()
         while not self._stopping:
-            taken = 0
-            for lane, kept in ((0, 0), (1, int(self._capacity * RESERVE))):
-                room = min(BATCH, self.free - kept)
-                if room > 0:
-                    rows = await self._store.claim_due(self._definitions, lane, room)
-                    await self._take(rows)
-                    taken += len(rows)
+            await self._now_and_then()
+            taken = await self._claim(0, kept=0)
+            if taken < BATCH:
+                taken = await self._claim(1, kept=int(self._capacity * RESERVE))
             if taken < BATCH:
                 break
-        await self._take_suspect()
+        await self._takeovers.write()
         if asyncio.get_running_loop().time() >= self._reconcile_at:
             await self._reconcile()
 
-    async def _take_overdue(self) -> None:
+    async def _claim(self, lane: int, *, kept: int) -> int:
+        """One batch of a lane, as far as there is room beyond what is `kept`; returns how many came."""
+        room = min(BATCH, self.free - kept)
+        if room <= 0:
+            return 0
+        rows = await self._store.claim_due(self._definitions, lane, room)
+        await self._take(rows)
+        return len(rows)
+
+    async def _now_and_then(self) -> None:
         """Once in a poll, whatever the hints say: nothing hints that time has passed."""
         now = asyncio.get_running_loop().time()
-        if now >= self._overdue_at:
-            self._overdue_at = now + self._poll
+        if now >= self._rare_at:
+            self._rare_at = now + self._poll
             await self._take(await self._store.claim_overdue(BATCH))
+            await self._take_suspect()
 
     async def _take_suspect(self) -> None:
         """One that runs alone, if nothing else here is under suspicion."""
@@ -167,7 +175,9 @@ class Claimer:
                 for row in rows
                 if row.key not in moved and row.key not in self._orchestrator.memory.executions
             ]
-            await self._take(missing[: self.free])
+            missing = missing[: self.free]
+            for first in range(0, len(missing), BATCH):
+                await self._take(missing[first : first + BATCH])
         if self._still_to_wake:
             await self._store.wake_blocked(self._still_to_wake)
             self._still_to_wake = []
@@ -177,21 +187,13 @@ class Claimer:
         if not rows:
             return
         histories = await self._store.histories([row.key for row in rows])
-        await self._note_lost(rows, histories)
+        await self._takeovers.note(rows, histories)
         self._on_read(histories)
         adopted = asyncio.get_running_loop().create_future()
         asyncio.get_running_loop().call_soon(self._adopt, iter(rows), histories, adopted)
         await adopted
         if any(row.suspicion for row in rows):
             self.suspects.add(rows)
-
-    async def _note_lost(self, rows: list[InstanceRow], histories: dict[UUID, History]) -> None:
-        """Of what was taken over: from whom, for the histories and for the list of nodes."""
-        taken = Counter(row.lost_owner for row in rows if row.lost_owner is not None)
-        if taken:
-            dead = await self._store.took_over(taken)
-            for row in rows:
-                histories[row.key].lost = dead.get(row.lost_owner or 0)
 
     def _adopt(
         self, rows: Iterator[InstanceRow], histories: dict[UUID, History], adopted: asyncio.Future[None]

@@ -14,6 +14,7 @@ from uuid import UUID
 import msgspec
 
 from orquestrax.core.pause import Pause, after
+from orquestrax.core.queued import Queued
 from orquestrax.core.retries import RetryAt
 from orquestrax.define.workflow import Workflow
 from orquestrax.model import events
@@ -25,7 +26,6 @@ from orquestrax.replay.instance import Replay, Wait
 JOINED: Final = 200  # events of one write, about: what a commit carries well
 SOON: Final = 1_000_000  # microseconds: a shorter timer is not worth the status `waiting`
 _ENCODE: Final = msgspec.json.Encoder().encode
-_RESULT: Final = msgspec.json.Decoder(events.StepEnded).decode
 _REMEMBERED: Final = events.RECEIVED | frozenset(
     {
         events.STEP_KEPT,
@@ -59,6 +59,7 @@ class Execution:
     late       the time limit of the run in seconds, once that has passed
     unsaved    the deadline, while the row does not have it yet
     armed      the moment for which the timer of the whole run is set, 0 if it is not
+    queue      its steps that are in the cluster's queues; None while there never were any
     pause      while it is paused, and until its code has heard of what was kept
     ended      no code of it runs any more; what is left to do is to write the terminal event
     releasing  how many writes that give up the row are on their way: no timer may act until the last verdict
@@ -90,6 +91,7 @@ class Execution:
     consumed: list[int] = field(default_factory=list)
     terminated_by: Message | None = None
     finish: Finish | None = None
+    queue: Queued | None = None
     ended: bool = False
     releasing: int = 0
     latest: tuple[Write, Effects] | None = None
@@ -169,12 +171,16 @@ class Execution:
         turn = self.replay.take()
         if turn.finish is not None:
             self.finish = turn.finish
+        if self.queue is not None and self.queue.again:
+            turn.commands.extend(self.queue.take_again())
         if not turn.abandoned:
             return Effects(turn.commands)
         stopped = [command for command in turn.abandoned if isinstance(command, RunStep)]
         for command in stopped:
             self.retries.pop(command.number, None)
             self.happened(events.STEP_CANCELLED, events.StepCancelled(command.number, command.name), now)
+        if self.queue is not None:
+            self.queue.withdraw(stopped)
         return Effects(turn.commands, stopped)
 
     def terminate(self, order: Message) -> None:
@@ -203,12 +209,11 @@ class Execution:
         received = events.MessageReceived(message.number, message.message, message.name, payload)
         self.happened(events.SIGNAL if message.kind == "signal" else events.CANCEL, received, now)
 
-    def deliver(self, message: Message, now: int) -> None:
-        """A step has committed its result as a message. If the code has stopped waiting for it, that is all."""
-        ended = _RESULT(message.payload or "")
-        if isinstance(self.replay.open.get(ended.command), RunStep):
-            self.retries.pop(ended.command, None)
-            self.happened(events.STEP_COMPLETED, ended, now)
+    @property
+    def queued(self) -> Queued:
+        """What of it is in the cluster's queues, made at the first need."""
+        self.queue = self.queue or Queued()
+        return self.queue
 
     def write(
         self,
@@ -221,8 +226,8 @@ class Execution:
         deadline = None
         if self.unsaved is not None and (change is not None or start is not None):
             deadline, self.unsaved = self.unsaved, None
-        written, consumed = self.pending, self.consumed
-        self.pending, self.consumed = [], []
+        written, consumed, self.pending, self.consumed = self.pending, self.consumed, [], []
+        tasks, withdrawn = ((), ()) if self.queue is None else self.queue.take()
         self.releasing += change is not None and change.release
         return Write(
             key=self.key,
@@ -234,18 +239,20 @@ class Execution:
             change=change,
             consumed=consumed,
             deadline=deadline,
+            tasks=tasks,
+            withdrawn=withdrawn,
         )
 
     def join(self, effects: Effects) -> bool:
         """Let what has happened join the latest write, if that still waits for its batch: a fan-out writes rarely."""
-        if self.latest is None:
-            return False
-        write, then = self.latest
-        if write.taken or write.change is not None or len(write.events) >= JOINED:
+        write, then = self.latest or (None, effects)
+        if write is None or write.taken or write.change is not None or len(write.events) >= JOINED:
             return False
         write.events += self.pending
         write.consumed = [*write.consumed, *self.consumed]
         self.pending, self.consumed = [], []
+        if self.queue is not None:
+            self.queue.join(write)
         then.act += effects.act
         then.stop += effects.stop
         return True
@@ -276,9 +283,8 @@ class Execution:
         return True
 
     def _row(self, status: str, waits: bytes | None) -> RowChange | None:
-        if status == self.status and (status == "running" or waits == self.waits):
-            return None
-        return RowChange(status=status, waits=waits)
+        unchanged = status == self.status and (status == "running" or waits == self.waits)
+        return None if unchanged else RowChange(status=status, waits=waits)
 
     def waiting_for(self) -> bytes:
         """For what it waits; a wait that knows no place gets the line where the main task waits."""

@@ -7,6 +7,7 @@ from uuid import UUID
 
 import msgspec
 
+from orquestrax.core.delivery import step_ended, step_retrying
 from orquestrax.core.endings import ORDERS
 from orquestrax.core.execution import Effects, Execution
 from orquestrax.core.pausing import conclude
@@ -47,10 +48,10 @@ class Happenings:
         now = outcome.ended_at  # it happened then, by the same clock
         if isinstance(outcome, Succeeded):
             type_ = events.STEP_COMPLETED
-            ended = _step_ended(job, outcome, self._turns.node, result=msgspec.Raw(outcome.result))
+            ended = step_ended(job, outcome, self._turns.node, result=msgspec.Raw(outcome.result))
         elif outcome.delay is None:
             type_ = events.STEP_FAILED
-            ended = _step_ended(job, outcome, self._turns.node, error=events.raw(outcome.error))
+            ended = step_ended(job, outcome, self._turns.node, error=events.raw(outcome.error))
         else:
             self._retry_later(execution, job, outcome, now)
             self._turns.advance(execution, Effects([command]))
@@ -62,20 +63,8 @@ class Happenings:
         self._turns.advance(execution, execution.turn(now))
 
     def _retry_later(self, execution: Execution, job: Job, outcome: Errored, now: int) -> None:
-        due = now + int((outcome.delay or 0.0) * 1_000_000)
-        first_at = outcome.started_at if job.first_at is None else job.first_at
-        execution.retries[job.key.command] = RetryAt(due, job.attempt + 1, first_at)
-        retrying = events.StepRetrying(
-            command=job.key.command,
-            step=job.step.name,
-            attempt=job.attempt,
-            node=self._turns.node,
-            started_at=outcome.started_at,
-            ended_at=outcome.ended_at,
-            first_at=first_at,
-            due=due,
-            error=events.raw(outcome.error),
-        )
+        retrying = step_retrying(job, outcome, self._turns.node)
+        execution.retries[job.key.command] = RetryAt(retrying.due, job.attempt + 1, retrying.first_at)
         execution.happened(events.STEP_RETRYING, retrying, now)
 
     def long_step(self, job: Job, started_at: int) -> None:
@@ -111,8 +100,19 @@ class Happenings:
                 execution.happened(events.TIMER_FIRED, events.TimerFired(number), self._turns.clock.now())
                 self._turns.advance(execution, execution.turn(self._turns.clock.now()))
         elif isinstance(command, RunStep) and number in execution.retries:
-            self._turns.acting.dispatch(execution, command)
+            self._turns.acting.retry(execution, command)
             self._turns.advance(execution, Effects())
+
+    def overflow(self) -> None:
+        """Another node has begun to serve queues of this one: what waits for a slot here is for both."""
+        for job in self._turns.acting.overflow():
+            execution = self._turns.memory.executions.get(job.key.instance)
+            command = execution.replay.open.get(job.key.command) if execution is not None else None
+            if execution is None or execution.ended or not isinstance(command, RunStep):
+                continue
+            with self._turns.guarded(execution):
+                execution.queued.put(command, job.attempt, job.first_at)
+                self._turns.advance(execution, Effects())
 
     def mail(self, messages: Iterable[Message]) -> None:
         """Messages as read from the inbox, in order; those already read are skipped."""
@@ -149,9 +149,3 @@ class Happenings:
             execution.consumed.append(message.number)
             for new in execution.unseen((message,)):
                 self.read(execution, self._turns.take_in(execution, new, now), now)
-
-
-def _step_ended(job: Job, outcome: Outcome, node: str, **payload: msgspec.Raw) -> events.StepEnded:
-    return events.StepEnded(
-        job.key.command, job.step.name, job.attempt, node, outcome.started_at, outcome.ended_at, **payload
-    )

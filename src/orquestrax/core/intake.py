@@ -105,13 +105,18 @@ class Intake:
             after = round(max(0, now - seen_at) / 1_000_000, 3)
             taken = events.TakenOver(dead=name, node=self._turns.node, after=after)
             execution.happened(events.TAKEN_OVER, taken, now)
+        if history.queued:
+            execution.queued.commands |= history.queued & execution.replay.open.keys()
+            for command in execution.queued.commands:
+                execution.retries.pop(command, None)  # the attempt that it speaks of is in the queue
         self._happenings.read(execution, history.messages, now)
         if execution.pause is not None and not execution.paused:  # resumed by who does not have the code
             self._happenings.read(execution, lift(execution, now), now)
         if execution.announced:
             self._turns.acting.interrupt(execution, now)
         effects = execution.turn(now)
-        effects.act = [c for c in execution.replay.open.values() if c.number not in history.queued]
+        there = () if execution.queue is None else execution.queue.commands
+        effects.act = [c for c in execution.replay.open.values() if c.number not in there]
         self._turns.advance(execution, effects)
 
     def _execution(

@@ -36,11 +36,16 @@ def announce(execution: Execution, command: RunStep, now: int) -> None:
 
 
 def begun(execution: Execution) -> list[RunStep]:
-    """At-most-once steps of which an attempt was begun and no outcome is known."""
+    """At-most-once steps of which an attempt was begun here and no outcome is known.
+
+    For those in a queue the task knows who has begun them.
+    """
+    queued = () if execution.queue is None else execution.queue.commands
     return [
         command
         for command in execution.replay.open.values()
         if isinstance(command, RunStep)
+        and command.number not in queued
         and command.step.options.at_most_once
         and is_announced(execution, command)
     ]
@@ -49,11 +54,7 @@ def begun(execution: Execution) -> list[RunStep]:
 def interrupt(execution: Execution, command: RunStep, now: int) -> None:
     """The step fails: whether it took effect is not known."""
     started = execution.announced[command.number]
-    error = StepInterrupted(
-        f"step {command.name!r} was begun on {started.node} and lost: whether it took effect is not known, and being "
-        "at_most_once it is not run again",
-        step=command.name,
-    )
+    error = interrupted(command.name, started.node)
     failed = events.StepEnded(
         command=command.number,
         step=command.name,
@@ -64,6 +65,15 @@ def interrupt(execution: Execution, command: RunStep, now: int) -> None:
         error=events.raw(failures.encode(error, step=command.name)),
     )
     conclude(execution, failed, now)
+
+
+def interrupted(step: str, node: str) -> StepInterrupted:
+    """What the workflow sees of an at-most-once step that was lost with its node."""
+    return StepInterrupted(
+        f"step {step!r} was begun on {node} and lost: whether it took effect is not known, and being "
+        "at_most_once it is not run again",
+        step=step,
+    )
 
 
 def _attempt(execution: Execution, command: RunStep) -> int:

@@ -21,9 +21,12 @@ from orquestrax.core.happenings import Happenings
 from orquestrax.core.intake import Intake
 from orquestrax.core.journal import Journal
 from orquestrax.core.memory import Ending, Memory
+from orquestrax.core.peers import Peers
 from orquestrax.core.timers import Timers
 from orquestrax.core.turns import Turns
 from orquestrax.define.workflow import Workflow
+from orquestrax.model.jobs import Job, Outcome
+from orquestrax.model.options import Executor
 
 
 class Orchestrator:
@@ -34,6 +37,9 @@ class Orchestrator:
     on_evicted(key)        a row that is still mine, or may be, is not in memory
     on_mail()              there is mail that has not been read
     on_due()               something is due for whoever claims it
+    on_queued(new, withdrawn)  the cluster's queues have changed
+    on_claimed(job, outcome)   an attempt that was taken from a queue has ended
+    on_free(executor)          a slot is free, and nothing here waits for it
     """
 
     def __init__(
@@ -50,12 +56,15 @@ class Orchestrator:
         on_mail: Callable[[], None] = lambda: None,
         on_due: Callable[[], None] = lambda: None,
         on_evicted: Callable[[UUID], None] = lambda _key: None,
+        on_queued: Callable[[bool, bool], None] = lambda _new, _withdrawn: None,
+        peers: Peers | None = None,
+        on_claimed: Callable[[Job, Outcome], None] = lambda _job, _outcome: None,
+        on_free: Callable[[Executor], None] = lambda _executor: None,
     ) -> None:
         self.workflows = workflows
         self.memory = Memory(on_left)
-        self.dispatcher = Dispatcher(
-            runner, clock, lambda job, outcome: self._happenings.outcome(job, outcome)
-        )
+        self._on_claimed = on_claimed
+        self.dispatcher = Dispatcher(runner, clock, self._outcome, peers=peers, on_free=on_free)
         self._timers = Timers(clock, lambda instance, command: self._happenings.due(instance, command))
         self.turns = Turns(
             node=node,
@@ -69,12 +78,21 @@ class Orchestrator:
             on_mail=on_mail,
             on_due=on_due,
             on_evicted=on_evicted,
+            on_queued=on_queued,
         )
         self._happenings = Happenings(self.turns)
         self._intake = Intake(self.turns, self._happenings, workflows)
         self.start, self.adopt = self._intake.start, self._intake.adopt
         self.drain = self.turns.drain
         self.mail, self.long_step = self._happenings.mail, self._happenings.long_step
+        self.overflow = self._happenings.overflow
+
+    def _outcome(self, job: Job, outcome: Outcome) -> bool:
+        """To the instance here, or to whoever sends it to the instance elsewhere."""
+        if job.claimed:
+            self._on_claimed(job, outcome)
+            return True
+        return self._happenings.outcome(job, outcome)
 
     def close(self) -> None:
         """Drop everything from memory: at a stop, or when this node was declared dead."""

@@ -18,6 +18,7 @@ import msgspec
 from orquestrax.base import faultpoint
 from orquestrax.base.clock import DatabaseClock
 from orquestrax.core.acting import Acting
+from orquestrax.core.delivery import KINDS, deliver
 from orquestrax.core.dispatcher import Dispatcher
 from orquestrax.core.endings import block_of, ended
 from orquestrax.core.execution import Effects, Execution
@@ -26,6 +27,7 @@ from orquestrax.core.memory import Ending, Memory
 from orquestrax.core.pausing import lift, pause, resume, standstill
 from orquestrax.core.timers import Timers
 from orquestrax.core.wholerun import GRACE, cut, plan_attempt, start_attempt, time_out
+from orquestrax.model import events
 from orquestrax.model.rows import Message, NewInstance, RowChange, Verdict, Write
 
 log = logging.getLogger(__name__)
@@ -39,6 +41,7 @@ class Turns:
     on_evicted(key)  a row that is still mine, or may be, is not in memory
     on_mail()        there is mail that has not been read
     on_due()         after a commit that leaves something due for whoever claims it
+    on_queued(new, withdrawn)  the cluster's queues have changed: there are steps to take, or to give up
     """
 
     def __init__(
@@ -55,11 +58,13 @@ class Turns:
         on_mail: Callable[[], None],
         on_due: Callable[[], None],
         on_evicted: Callable[[UUID], None],
+        on_queued: Callable[[bool, bool], None] = lambda _new, _withdrawn: None,
     ) -> None:
         self.node, self.memory, self.clock, self.journal = node, memory, clock, journal
         self.park_after = int(park_after * 1_000_000)
         self.history_limit, self.grace = HISTORY_LIMIT, GRACE
         self.on_changed, self.on_evicted, self.on_mail, self.on_due = on_changed, on_evicted, on_mail, on_due
+        self.on_queued = on_queued
         self.acting = Acting(dispatcher, timers, clock, self.advance)
 
     @contextmanager
@@ -97,7 +102,11 @@ class Turns:
         if execution.pause is not None or self.acting.draining:
             change = self._standstill(execution)
         else:
+            if self.acting.spreads:
+                self.acting.place(execution, effects)
             change = execution.change(self.clock.now, self.park_after)
+        if execution.queue is not None and execution.queue.new and not (execution.pending or start):
+            self._tell_queued(execution)
         if not (execution.pending or execution.consumed or change or start):
             self.acting.act(execution, effects)
             return
@@ -109,6 +118,12 @@ class Turns:
         write = execution.write(change, done, start=start)
         execution.latest = (write, effects) if change is None and start is None else None
         self.journal.submit(write)
+
+    def _tell_queued(self, execution: Execution) -> None:
+        """Tasks are written with an event: a commit without an answer is judged by it."""
+        commands = [task.command for task in execution.queued.new]
+        queued = events.StepsQueued(commands=commands, node=self.node)
+        execution.happened(events.STEPS_QUEUED, queued, self.clock.now())
 
     def _settled(
         self,
@@ -127,6 +142,8 @@ class Turns:
             return
         faultpoint.reach("orchestrator.before_act")
         self.on_changed(execution.key)
+        if write.tasks or write.withdrawn:
+            self.on_queued(bool(write.tasks), bool(write.withdrawn))
         if write.parked:
             self.forget(execution)
             if self.acting.draining:
@@ -180,8 +197,8 @@ class Turns:
                 pause(execution, message, now)
             case "resume":
                 return resume(execution, message, now)
-            case "step":
-                execution.deliver(message, now)
+            case kind if kind in KINDS:
+                deliver(execution, message, now)
             case _:
                 execution.receive(message, now)
                 if message.kind == "cancel":
@@ -232,6 +249,8 @@ class Turns:
         self.acting.stop(execution, effects)
         change = write.change
         assert change is not None
+        if execution.queue is not None:
+            self.on_queued(False, True)
         self.forget(execution, (change.status, change.result, change.error))
         self.on_changed(execution.key)
 
@@ -247,6 +266,7 @@ class Turns:
     def forget(self, execution: Execution, ending: Ending = None) -> None:
         """Out of memory; `ending` says how it ended, None that it goes on elsewhere or later."""
         execution.evicted = True
+        self.acting.release(execution)
         self.memory.remove(execution.key, ending)
         execution.replay.close()
 

@@ -32,6 +32,7 @@ TIMED_OUT: Final = "timed_out"
 STEP_STARTED: Final = "step_started"
 STEP_RETRYING: Final = "step_retrying"
 STEP_CANCELLED: Final = "step_cancelled"
+STEPS_QUEUED: Final = "steps_queued"
 STEP_KEPT: Final = "step_kept"
 PAUSED: Final = "paused"
 RESUMED: Final = "resumed"
@@ -108,6 +109,13 @@ class StepCancelled(msgspec.Struct, frozen=True, gc=False):
 
     command: int
     step: str
+
+
+class StepsQueued(msgspec.Struct, frozen=True, gc=False):
+    """steps_queued: steps that were to run here were handed to the cluster's queues, where any node takes them."""
+
+    commands: list[int]
+    node: str
 
 
 class TimerFired(msgspec.Struct, frozen=True, gc=False):
@@ -214,6 +222,7 @@ _SHAPES: Final[dict[str, type[Any]]] = {
     STEP_STARTED: StepStarted,
     STEP_RETRYING: StepRetrying,
     STEP_CANCELLED: StepCancelled,
+    STEPS_QUEUED: StepsQueued,
     STEP_KEPT: StepEnded,
     PAUSED: Steered,
     RESUMED: Steered,

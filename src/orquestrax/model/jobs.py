@@ -22,6 +22,7 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
     arguments   the encoded JSON array
     asked_at    when the workflow asked for the step
     first_at    when the first attempt began; None if this is the first
+    claimed     taken from the cluster's queue: its outcome goes to the instance by message, wherever that lives
     """
 
     key: BodyKey
@@ -32,6 +33,7 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
     arguments: bytes
     asked_at: int
     first_at: int | None = None
+    claimed: bool = False
 
     @property
     def begun(self) -> bool:

@@ -10,6 +10,7 @@ from orquestrax.base.errors import DefinitionError
 
 Seconds = float | timedelta
 Executor = Literal["async", "thread", "process"]
+EXECUTORS: tuple[Executor, ...] = ("async", "thread", "process")
 
 
 def seconds(value: Seconds) -> float:

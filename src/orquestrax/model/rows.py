@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from enum import Enum
 from typing import Any
 from uuid import UUID
@@ -10,6 +10,7 @@ from uuid import UUID
 import msgspec
 
 from orquestrax.model.events import Event
+from orquestrax.model.tasks import NewTask
 
 
 class InstanceRow(msgspec.Struct, frozen=True, kw_only=True):
@@ -101,7 +102,9 @@ class Write(msgspec.Struct, kw_only=True):
     A park, a block and an end (`change.release`) hold only while the row's mail is `read_mail`. A park that meets
     new mail is left out and the rest is written (`parked` tells); an end or a block is then not written at all.
     Nothing may follow a start or a change of the same instance within one batch.
-    `deadline` goes into the row with a start or a change.
+    `deadline` goes into the row with a start or a change. `tasks` are steps for the cluster's queues, `withdrawn` the
+    commands of those that nobody waits for any more. Tasks come with an event or a start, which tell whether a write of
+    unknown outcome is there.
     `done` is called once with the verdict, after the commit. `taken` says that it belongs to a batch by now: until
     then more events may join it.
     """
@@ -115,6 +118,8 @@ class Write(msgspec.Struct, kw_only=True):
     change: RowChange | None = None
     consumed: list[int] = []
     deadline: int | None = None
+    tasks: Sequence[NewTask] = ()
+    withdrawn: Sequence[int] = ()
     parked: bool = False
     taken: bool = False
 
@@ -131,4 +136,5 @@ class Write(msgspec.Struct, kw_only=True):
     @property
     def size(self) -> int:
         """Rows that it writes, about."""
-        return len(self.events) + len(self.consumed) + (self.start is not None) + (self.change is not None)
+        own = (self.start is not None) + (self.change is not None) + len(self.tasks)
+        return len(self.events) + len(self.consumed) + own

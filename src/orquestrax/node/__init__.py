@@ -4,7 +4,8 @@
         run = await client.start(shop.fulfil, order)
 
     node         the node itself, and `ox.node`
-    incarnation  everything that belongs to one fence
+    incarnation  everything that belongs to one fence, from its registration to its end; with services, all its parts
+    part         what the node does for the cluster: roles, code, queues, slots
     logshipper   what its workflows and steps log, on its way to the database; with logcapture and logowners
     program      `ox.run`: a node for as long as one instance takes
     signals      how a process ends

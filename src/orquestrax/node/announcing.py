@@ -26,6 +26,6 @@ def load_of(orchestrator: Orchestrator, runner: StepRunner) -> str:
     load = {
         "held": len(orchestrator.memory.executions),
         "waiting": orchestrator.dispatcher.backlog,
-        "used": runner.used,
+        "used": runner.slots.used,
     }
     return msgspec.json.encode(load).decode()

@@ -27,13 +27,13 @@ from orquestrax.model.rows import NewInstance, Verdict
 from orquestrax.node import linting
 from orquestrax.node.incarnation import Incarnation
 from orquestrax.node.options import EngineOptions, engine_options
+from orquestrax.node.part import part_of
 from orquestrax.node.registration import describe
 from orquestrax.node.scrutiny import guard_wanted, recheck_wanted
 from orquestrax.node.watchdog import Watchdog
 from orquestrax.replay import guard
 from orquestrax.replay.loop import Loop
 from orquestrax.settings import Settings, load_settings
-from orquestrax.worker.slots import DEFAULT_SLOTS
 
 if TYPE_CHECKING:
     from orquestrax.node.rechecking.rechecker import Rechecker
@@ -55,6 +55,7 @@ class Node:
         settings: Settings,
         workflows: Mapping[str, Workflow[Any, Any]],
         *,
+        steps: Mapping[str, Any] | None = None,
         roles: Sequence[str] = ("engine", "worker"),
         options: EngineOptions = DEFAULTS,
         migrates: bool | None = None,
@@ -66,6 +67,7 @@ class Node:
             tuple(roles),
             options,
         )
+        self.part = part_of(settings, self.workflows, steps or {}, self.roles)
         self._migrates = settings.database is None if migrates is None else migrates
         self._created_by = created_by
         self._opened = AsyncExitStack()
@@ -116,7 +118,7 @@ class Node:
         )
         if guard_wanted():
             guard.install()
-        if "engine" in self.roles:
+        if self.part.works:
             self._begin_rechecks()
             self.watchdog.start()
             self._opened.callback(self.watchdog.stop)
@@ -158,9 +160,7 @@ class Node:
             database=self.database,
             hints=self.hints,
             machine=this_machine(self.settings.home, await self.database.identity()),
-            workflows=self.workflows,
-            slots={**DEFAULT_SLOTS, "process": self.settings.processes or DEFAULT_SLOTS["process"]},
-            roles=self.roles,
+            part=self.part,
             release=RELEASE,
             options=self.options,
             may_beat=self.watchdog.turns,
@@ -209,6 +209,8 @@ async def node(
     workflows: Iterable[Workflow[..., Any]] = (),
     steps: Iterable[Any] = (),
     roles: str | Sequence[str] = "engine,worker",
+    queues: str | Sequence[str] | None = None,
+    slots: int | None = None,
     database: str | None = None,
     namespace: str | None = None,
     options: EngineOptions | None = None,
@@ -217,14 +219,18 @@ async def node(
     """A full node for as long as the block runs; hands out its client.
 
     Serves what the modules define or import, or exactly the lists it is handed. Without `database` the settings
-    decide, else the embedded server. Raises DatabaseError, SettingsError, DuplicateDefinition.
+    decide, else the embedded server. `queues` are those whose steps it runs, all of them
+    without it, with a limit behind a colon where there is one: `"a,b:20"`; `slots` is how many steps run here at once.
+    Raises DatabaseError, SettingsError, DuplicateDefinition.
     """
-    settings = load_settings({"database": database, "namespace": namespace})
+    flags = {"database": database, "namespace": namespace, "queues": queues, "slots": slots}
+    settings = load_settings(flags, said="argument ")
     chosen = roles.split(",") if isinstance(roles, str) else list(roles)
-    served = collect(modules, workflows, steps).workflows
+    code = collect(modules, workflows, steps)
     running = Node(
         settings,
-        served,
+        code.workflows,
+        steps=code.steps,
         roles=[role.strip() for role in chosen],
         options=options or engine_options(settings),
     )

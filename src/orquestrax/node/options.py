@@ -15,6 +15,7 @@ class EngineOptions(msgspec.Struct, frozen=True, kw_only=True):
     lease        of silence after which the other nodes take over what this one holds: three heartbeats at least
     margin       before the end of its lease a node that cannot renew it starts no more bodies; a fifth of the lease
     poll         between two looks at what is due, and at the other nodes
+    upkeep       between two sweeps of what nobody needs any more
     stuck_after  seconds without a turn of the event loop until the log says who holds it
     exits        whether the process ends when its loop hangs: for processes that are nothing but a node
 
@@ -27,6 +28,7 @@ class EngineOptions(msgspec.Struct, frozen=True, kw_only=True):
     heartbeat: float = 2.0
     lease: float = 10.0
     margin: float | None = None
+    upkeep: float = 60.0
     lanes: int = 2
     stuck_after: float = 5.0
     exits: bool = False

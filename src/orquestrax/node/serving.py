@@ -22,6 +22,7 @@ async def serving(
     settings: Settings,
     workflows: Mapping[str, Workflow[..., Any]],
     *,
+    steps: Mapping[str, Any] | None = None,
     roles: Sequence[str],
     grace: float,
     migrates: bool | None = None,
@@ -34,7 +35,12 @@ async def serving(
     socket if it is bound already, `neighbours` are nodes that may be killed there. Raises DatabaseError, SettingsError.
     """
     node = Node(
-        settings, workflows, roles=roles, migrates=migrates, options=engine_options(settings, exits=True)
+        settings,
+        workflows,
+        steps=steps,
+        roles=roles,
+        migrates=migrates,
+        options=engine_options(settings, exits=True),
     )
     client = await node.start()
     relax()

@@ -26,6 +26,7 @@ _TELLERS: Final[dict[str, Callable[[Any], str]]] = {
     events.CANCEL: lambda _data: "a cancel request",
     events.ATTEMPT_FAILED: lambda data: f"attempt {data.attempt} failed",
     events.ATTEMPT_STARTED: lambda data: f"attempt {data.attempt} started",
+    events.STEPS_QUEUED: lambda data: f"{len(data.commands)} steps handed to the cluster's queues",
     events.TIMED_OUT: lambda _data: "the time limit of the run",
 }
 _SHOWN: Final = 5  # of many commands in a message

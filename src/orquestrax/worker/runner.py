@@ -68,6 +68,7 @@ class StepRunner:
         delete_progress: Delete = nowhere,
         transactions: Transactions | None = None,
         slots: Mapping[Executor, int] = DEFAULT_SLOTS,
+        limits: Mapping[str, int] | None = None,
         may_start: Callable[[], bool] = lambda: True,
         long_after: float = 1.0,
         cancel_grace: float = 5.0,
@@ -76,17 +77,17 @@ class StepRunner:
         self._loop: Final = asyncio.get_running_loop()
         # Callbacks run in the node's context, not in that of whichever turn happened to start the job.
         self._context: Final = copy_context()
-        self._now, self._resources, self._on_end = now, resources, on_end
-        self._on_free, self._transactions = on_free, transactions
-        self._may_start = may_start
+        self._now, self._resources, self._on_end, self._on_free = now, resources, on_end, on_free
+        self._transactions, self._may_start = transactions, may_start
         self._cancel_grace, self._rng = cancel_grace, rng or random.Random()
         # What a body starts from; copying a context costs nothing, whatever it holds.
         self._ground: Final = Context()
         self._ground.run(resources.enter)
-        self._slots: Final = Slots(slots)
+        self.slots: Final = Slots(slots, limits)
+        self.places: Final = self.slots.places
         self._threads: Final = ThreadPool(f"{node}-step")
         self._processes: Final = ProcessPool(
-            self._slots.free("process"), lambda attempt: self._silence.add(attempt)
+            self.slots.free("process"), lambda attempt: self._silence.add(attempt)
         )
         self._watch: Final = LongWatch(long_after, lambda a: on_long(a.job, a.started_at), self._context)
         self._silence: Final = SilenceWatch(self._cut, self._context)
@@ -99,16 +100,11 @@ class StepRunner:
 
     def free(self, executor: Executor) -> int:
         """How many more bodies may start now."""
-        return 0 if self._stopping or not self._may_start() else self._slots.free(executor)
+        return 0 if self._stopping or not self._may_start() else self.slots.free(executor)
 
     def has_slot(self, executor: Executor) -> bool:
         """Whether `start` may be called for one more job of this executor."""
-        return not self._stopping and self._slots.free(executor) > 0 and self._may_start()
-
-    @property
-    def used(self) -> dict[Executor, int]:
-        """Slots that are taken, by executor: bodies that run, abandoned ones included."""
-        return self._slots.used
+        return not self._stopping and self.slots.free(executor) > 0 and self._may_start()
 
     def is_running(self, key: BodyKey) -> bool:
         """Whether someone waits for the outcome of this body."""
@@ -187,7 +183,7 @@ class StepRunner:
         return attempt
 
     def _launch(self, attempt: Attempt, executor: Executor) -> None:
-        self._slots.take(executor)
+        self.slots.take(executor, attempt.job.step.options.queue)
         body: Coroutine[Any, Any, bytes | Delivered | BaseException]
         if self._transactions is not None and attempt.job.step.options.transactional:
             body = run_transactional(attempt, self._resources, self._transactions, self._threads)
@@ -292,7 +288,7 @@ class StepRunner:
         if self.abandoned:
             self.abandoned.pop(attempt, None)
         attempt.call = None  # it holds the body's context, and that holds the attempt
-        self._slots.give_back(attempt.job.step.options.executor)
+        self.slots.give_back((options := attempt.job.step.options).executor, options.queue)
 
     def _release_late(self, attempt: Attempt) -> None:
         """Nothing is told of this end, but whoever keeps jobs waiting wants to know of the slot."""

@@ -24,13 +24,17 @@ DEFAULT_SLOTS: Final[Mapping[Executor, int]] = MappingProxyType(
 
 
 class Slots:
-    """Counts free slots; a slot is one running body, abandoned ones included."""
+    """Counts free slots; a slot is one running body, abandoned ones included.
 
-    __slots__ = ("_free", "capacity")
+    limits  of some queues, how many of their bodies run at once
+    """
 
-    def __init__(self, capacity: Mapping[Executor, int]) -> None:
+    __slots__ = ("_free", "_places", "capacity")
+
+    def __init__(self, capacity: Mapping[Executor, int], limits: Mapping[str, int] | None = None) -> None:
         self.capacity: Final = dict(capacity)
         self._free = dict(capacity)
+        self._places = dict(limits or {})
 
     def free(self, executor: Executor) -> int:
         """How many more bodies may start now; 0 for an executor that this node does not have."""
@@ -41,12 +45,20 @@ class Slots:
         """How many bodies run, by executor."""
         return {executor: total - self._free[executor] for executor, total in self.capacity.items()}
 
-    def take(self, executor: Executor) -> None:
+    def places(self, queue: str) -> int | None:
+        """How many more bodies of this queue may start now; None if it has no limit."""
+        return self._places.get(queue)
+
+    def take(self, executor: Executor, queue: str = "") -> None:
         """Take one. Errors: RuntimeError if none is free; ask before."""
         if self._free.get(executor, 0) < 1:
             raise RuntimeError(f"no free slot for executor {executor!r}: ask has_slot() before start()")
         self._free[executor] -= 1
+        if self._places and queue in self._places:
+            self._places[queue] -= 1
 
-    def give_back(self, executor: Executor) -> None:
+    def give_back(self, executor: Executor, queue: str = "") -> None:
         """The body has ended."""
         self._free[executor] += 1
+        if self._places and queue in self._places:
+            self._places[queue] += 1

@@ -1,8 +1,9 @@
 """One journal batch as one transaction: the verb `write`.
 
-The order of statements is the order of locks: fence (shared), new instance rows by id, existing rows by key,
-then only rows that nobody else can want. A write that no longer fits (row not mine, new mail, id taken) is dropped
-before anything of it is inserted; only what cannot be explained so is a fault, and rolls the batch back.
+The order of statements is the order of locks: fence (shared), new instance rows by id, existing rows by key (also
+of those whose tasks are deleted: who deletes a task has locked its instance first), then only rows that nobody else
+can want. A write that no longer fits (row not mine, new mail, id taken) is dropped before anything of it is
+inserted; only what cannot be explained so is a fault, and rolls the batch back.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import asyncpg
 from orquestrax.base import faultpoint
 from orquestrax.core.store.fence import Fence, commit
 from orquestrax.core.store.statements import statement
+from orquestrax.core.store.taskrows import columns_of
 from orquestrax.model.rows import RowChange, Verdict, Write
 
 
@@ -39,13 +41,14 @@ class BatchWriter:
         verdicts = {id(write): Verdict.COMMITTED for write in writes}
         await self._insert_starts([write for write in writes if write.start is not None], verdicts)
         await self._lock_rows(
-            [write for write in writes if write.change is not None and write.start is None], verdicts
+            [w for w in writes if (w.change is not None or w.withdrawn) and w.start is None], verdicts
         )
         kept = [write for write in writes if verdicts[id(write)] is Verdict.COMMITTED]
         await self._insert_events(kept)
         await self._set_deadlines([write for write in kept if write.deadline is not None])
         await self._update_rows([write for write in kept if write.change is not None])
         await self._delete_messages(kept)
+        await self._change_tasks(kept)
         faultpoint.reach("journal.before_commit")
         await commit(self.connection)
         faultpoint.reach("journal.after_commit")
@@ -138,6 +141,17 @@ class BatchWriter:
         if read and await self._affected(
             "delete_messages", [key for key, _ in read], [n for _, n in read]
         ) < len(read):
+            await self.fence.check(self.connection, self.schema)
+
+    async def _change_tasks(self, writes: list[Write]) -> None:
+        """Steps for the cluster's queues, and those that nobody waits for; a task that is gone already is no fault."""
+        new = [(write.key, task) for write in writes for task in write.tasks]
+        if new:
+            await self._execute("insert_tasks", len(new), *columns_of(new))
+        gone = [(write.key, command) for write in writes if not write.ends for command in write.withdrawn]
+        if gone and await self._affected(
+            "delete_tasks", [key for key, _ in gone], [command for _, command in gone]
+        ) < len(gone):
             await self.fence.check(self.connection, self.schema)
 
     async def _prepare(self, name: str) -> Any:

@@ -32,11 +32,25 @@ Steps = Generator[Asked, Rows, None]
 
 
 class Conclusion:
-    """The statements of one attempt of a step. Its message is keyed by the command: there is one result at most."""
+    """The statements of one attempt of a step. Its message is keyed by the command: there is one result at most.
 
-    def __init__(self, fence: Fence, schema: str, instance: UUID, command: int, step: str) -> None:
+    `claimed` is the number of the attempt if it was taken from a queue: then the task is the claim, and not the
+    instance's row.
+    """
+
+    def __init__(
+        self,
+        fence: Fence,
+        schema: str,
+        instance: UUID,
+        command: int,
+        step: str,
+        *,
+        claimed: int | None = None,
+    ) -> None:
         self._fence, self._schema = fence, schema
         self.instance, self.command, self._step = instance, command, step
+        self._claimed = claimed
         self.message = f"step {instance}:{command}"
 
     def guard(self) -> Asked:
@@ -52,10 +66,12 @@ class Conclusion:
                 "engine, and raise an exception to have everything rolled back"
             )
         yield LOCKING.format(space=self._fence.space, fence=self._fence.number), ()
-        written = yield (
-            statement(self._schema, "step_result"),
-            (self._fence.number, self.instance, self.message, self._step, payload),
-        )
+        result = (self._fence.number, self.instance, self.message, self._step, payload)
+        if self._claimed is None:
+            written = yield statement(self._schema, "step_result"), result
+        else:
+            task = (*result, self.command, self._claimed)
+            written = yield statement(self._schema, "task_result"), task
         if not written:
             raise Fenced(f"step {self._step!r} is not this node's any more: its transaction is rolled back")
 

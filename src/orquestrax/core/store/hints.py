@@ -4,6 +4,8 @@ One listening connection per process; channels carry the schema's name. What is 
 few milliseconds at most, off the commit path: a NOTIFY in every commit costs a factor of two to three.
 
     <schema>.work          something became due
+    <schema>.tasks         steps wait in the cluster's queues
+    <schema>.gone          steps in the cluster's queues are not waited for any more
     <schema>.node.<fence>  there is mail for that node
     <schema>.view          the payload lists keys of instances that changed ("*": too many to list)
 """
@@ -61,6 +63,16 @@ class Hints:
     def work(self) -> None:
         """Something became due."""
         self._channels.add(self.channel("work"))
+        self._wake.set()
+
+    def tasks(self) -> None:
+        """There are steps to take."""
+        self._channels.add(self.channel("tasks"))
+        self._wake.set()
+
+    def gone(self) -> None:
+        """There are steps to give up."""
+        self._channels.add(self.channel("gone"))
         self._wake.set()
 
     def node(self, fence: int) -> None:

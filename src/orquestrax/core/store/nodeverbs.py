@@ -2,36 +2,26 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
 import asyncpg
 
-from orquestrax.base import faultpoint
-from orquestrax.core.store.database import Address, Database, connect
+from orquestrax.core.store.database import Database
 from orquestrax.core.store.deaths import declare_dead
-from orquestrax.core.store.fence import Fence, commit
-from orquestrax.core.store.statements import statement
+from orquestrax.core.store.fence import commit
+from orquestrax.core.store.held import Held
 from orquestrax.model.events import Event
 from orquestrax.model.rows import History, InstanceRow, Message
 
 __all__ = ["NodeStore", "declare_dead", "register_node"]
 
 
-class NodeStore:
-    """The verbs of one incarnation over one held connection; callers take turns.
+class NodeStore(Held):
+    """The verbs of one incarnation over one held connection; callers take turns."""
 
-    Every verb raises a connection error when the outcome is unknown; the next one begins with a new connection.
-    """
-
-    def __init__(self, database: Database, fence: Fence) -> None:
-        self._database, self.fence = database, fence
-        self._address: Address = database.address
-        self._connection: asyncpg.Connection | None = None
-        self._turn = asyncio.Lock()
+    name = "orquestrax claims"
 
     async def claim_due(self, definitions: Mapping[str, str], lane: int, limit: int) -> list[InstanceRow]:
         """Take up to `limit` due instances of one lane; `definitions` are digests of the code here by name."""
@@ -87,10 +77,15 @@ class NodeStore:
         """These instances have lived here long enough: the deaths of the nodes before were not theirs."""
         await self._fenced("clear_suspicion", list(keys))
 
-    async def took_over(self, taken: Mapping[int, int]) -> dict[int, tuple[str, int]]:
-        """Note how many instances of which dead nodes go on here; returns their names and last signs of life."""
-        rows = await self._fenced("note_takeovers", list(taken), list(taken.values()))
-        return {row["dead"]: (row["name"], row["seen_at"]) for row in rows}
+    async def dead(self, fences: Iterable[int]) -> dict[int, tuple[str, int]]:
+        """Names and last signs of life of these nodes."""
+        return {
+            row["fence"]: (row["name"], row["seen_at"]) for row in await self._read("dead_nodes", [*fences])
+        }
+
+    async def took_over(self, taken: Mapping[int, int]) -> None:
+        """Note how many more instances of which dead nodes go on here."""
+        await self._fenced("note_takeovers", list(taken), list(taken.values()))
 
     async def release(self) -> None:
         """A clean stop: what is mine is due for others at once, and this incarnation ends."""
@@ -100,46 +95,6 @@ class NodeStore:
             await connection.fetch(self._sql("free_tasks"), self.fence.number)
             await connection.fetch(self._sql("end_node"), self.fence.number, "stopped", None)
             await commit(connection)
-
-    def close(self) -> None:
-        """Let go of the connection, at once."""
-        if self._connection is not None:
-            self._connection.terminate()
-            self._connection = None
-
-    def _sql(self, name: str) -> str:
-        return statement(self._address.schema, name)
-
-    async def _fenced(self, name: str, *arguments: Any) -> list[Any]:
-        async with self._connected() as connection:
-            await self.fence.begin(connection)
-            rows = await connection.fetch(self._sql(name), self.fence.number, *arguments)
-            if rows:  # else there is nothing to lose
-                faultpoint.reach(f"{name}.before_commit")
-            await commit(connection)
-            if rows:
-                faultpoint.reach(f"{name}.after_commit")
-            return list(rows)
-
-    async def _read(self, name: str, *arguments: Any) -> list[Any]:
-        async with self._connected() as connection:
-            return list(await connection.fetch(self._sql(name), *arguments))
-
-    @asynccontextmanager
-    async def _connected(self) -> AsyncIterator[asyncpg.Connection]:
-        """The held connection, for one verb: cut when the verb overruns its deadline, dropped when it fails."""
-        async with self._turn:
-            if self._connection is None or self._connection.is_closed():
-                self._connection = await connect(self._address, name="orquestrax claims")
-            connection = self._connection
-            cut = asyncio.get_running_loop().call_later(self._address.deadline, connection.terminate)
-            try:
-                yield connection
-            except BaseException:
-                self.close()
-                raise
-            finally:
-                cut.cancel()
 
 
 async def register_node(database: Database, **columns: Any) -> tuple[int, int]:

@@ -107,6 +107,11 @@ def _step_cancelled(data: events.StepCancelled) -> str:
     return f"{data.step} cancelled: the workflow no longer waits for it"
 
 
+def _steps_queued(data: events.StepsQueued) -> str:
+    many = len(data.commands)
+    return f"{many} step{'s' if many > 1 else ''} handed to the cluster's queues"
+
+
 def _attempt_failed(data: events.AttemptFailed) -> str:
     return f"attempt {data.attempt} of the whole run failed, again from its input: {first_line(data.error)}"
 
@@ -156,6 +161,7 @@ _TELLERS: Final[dict[str, tuple[Look, Callable[[Any], str]]]] = {
     events.STEP_COMPLETED: (STEPS["completed"], _step_completed),
     events.STEP_FAILED: (STEPS["failed"], _step_failed),
     events.STEP_CANCELLED: (STEPS["cancelled"], _step_cancelled),
+    events.STEPS_QUEUED: (STEPS["scheduled"], _steps_queued),
     events.TIMER_FIRED: (STEPS["scheduled"], lambda _data: "timer fired"),
     events.SIGNAL: (STATUSES["waiting"], _message("signal")),
     events.CANCEL: (STATUSES["cancelled"], _cancel),

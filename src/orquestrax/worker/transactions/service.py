@@ -32,7 +32,14 @@ class Transactions:
     def conclusion(self, attempt: Attempt) -> Conclusion:
         """How its transaction begins and ends."""
         job = attempt.job
-        return Conclusion(self._fence, self._address.schema, job.key.instance, job.key.command, job.step.name)
+        return Conclusion(
+            self._fence,
+            self._address.schema,
+            job.key.instance,
+            job.key.command,
+            job.step.name,
+            claimed=job.attempt if job.claimed else None,
+        )
 
     def payload(self, attempt: Attempt, result: bytes) -> str:
         """The message to the instance: the event that it will become."""

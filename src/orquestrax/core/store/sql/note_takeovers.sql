@@ -4,5 +4,4 @@ select dead, $1, instances from unnest($2::integer[], $3::integer[]) as taken (d
 where exists (select from {schema}.nodes where fence = $1 and status = 'alive')
 on conflict (dead, node) do update
 set instances = takeovers.instances + excluded.instances, last_at = excluded.last_at
-returning dead, (select name from {schema}.nodes where fence = dead) as name,
-          (select seen_at from {schema}.nodes where fence = dead) as seen_at
+returning dead

@@ -1,0 +1,53 @@
+-- Takes steps that wait, by lane, priority and time. $2, $3: free places by executor; $4 the steps that are known
+-- here, $5 the queues that are served here (null: all); $6, $7: free places of the queues that have a limit here.
+-- Goes from one waiting (queue, executor, step) to the next by one probe of the index each, and reads tasks only of
+-- those that this node can run, so that no other backlog costs it anything. Locks what it takes, and skips what
+-- another claim has locked.
+with recursive kind as (
+    (
+        select queue, executor, step from {schema}.tasks where worker is null and lost is null
+        order by queue, executor, step limit 1
+    )
+    union all
+    select further.queue, further.executor, further.step
+    from kind cross join lateral (
+        select t.queue, t.executor, t.step from {schema}.tasks as t
+        where t.worker is null and t.lost is null
+          and (t.queue, t.executor, t.step) > (kind.queue, kind.executor, kind.step)
+        order by t.queue, t.executor, t.step limit 1
+    ) as further
+), wanted as (
+    select kind.queue, kind.executor, kind.step, room.free, coalesce(narrow.free, room.free) as allowed
+    from kind
+    join unnest($2::text[], $3::integer[]) as room (executor, free) on room.executor = kind.executor
+    left join unnest($6::text[], $7::integer[]) as narrow (queue, free) on narrow.queue = kind.queue
+    where kind.step = any($4::text[]) and ($5::text[] is null or kind.queue = any($5::text[]))
+), found as (
+    select due.*, wanted.free, wanted.allowed
+    from wanted cross join lateral (
+        select t.instance, t.command, t.queue, t.executor, t.lane, t.priority, t.available_at
+        from {schema}.tasks as t
+        where t.worker is null and t.lost is null and t.queue = wanted.queue and t.executor = wanted.executor
+          and t.step = wanted.step and t.available_at <= {schema}.now()
+        order by t.lane, t.priority, t.available_at
+        limit least(wanted.free, wanted.allowed)
+        for no key update skip locked
+    ) as due
+), ranked as (
+    select found.*, row_number() over (partition by executor order by lane, priority, available_at) as place
+    from (
+        select found.*, row_number() over (partition by queue order by lane, priority, available_at) as of_queue
+        from found
+    ) as found
+    where of_queue <= allowed
+)
+update {schema}.tasks as t
+set worker = $1, started_at = {schema}.now()
+from ranked
+join {schema}.instances as i on i.key = ranked.instance
+left join {schema}.progress as p on p.instance = ranked.instance and p.command = ranked.command
+where t.instance = ranked.instance and t.command = ranked.command and ranked.place <= ranked.free
+  and exists (select from {schema}.nodes where fence = $1 and status = 'alive')
+returning t.instance, t.command, t.attempt, t.step, t.queue, t.options::text, t.input::text, t.asked_at, t.first_at,
+          t.started_at, i.id as instance_id, i.definition, i.owner, null::text as lost,
+          p.node as spoke, p.details::text as heartbeat

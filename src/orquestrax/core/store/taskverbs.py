@@ -1,0 +1,100 @@
+"""What a node that runs steps asks of the cluster's queues. Each verb is one transaction."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any, ClassVar
+from uuid import UUID
+
+from orquestrax.base import faultpoint
+from orquestrax.core.store.database import Database
+from orquestrax.core.store.fence import commit
+from orquestrax.core.store.held import Held
+from orquestrax.model.jobs import BodyKey
+from orquestrax.model.tasks import ClaimedTask, QueueView, TaskMessage
+
+
+class TaskStore(Held):
+    """The verbs of one incarnation over a held connection of their own; callers take turns."""
+
+    name: ClassVar[str] = "orquestrax tasks"
+
+    async def claim(
+        self,
+        free: Mapping[str, int],
+        steps: Collection[str],
+        queues: Collection[str] | None,
+        narrow: Mapping[str, int],
+    ) -> list[ClaimedTask]:
+        """Take tasks of these steps, first those that are due first.
+
+        free    how many at most, by executor
+        queues  of these queues alone; None for all
+        narrow  how many at most of a queue, for those that have a limit here
+        """
+        rows = await self._fenced(
+            "claim_tasks",
+            list(free),
+            list(free.values()),
+            list(steps),
+            None if queues is None else list(queues),
+            list(narrow),
+            list(narrow.values()),
+        )
+        return [ClaimedTask(**dict(row)) for row in rows]
+
+    async def claim_lost(self, limit: int) -> list[ClaimedTask]:
+        """Take at-most-once steps that were lost with their worker, to tell their workflows."""
+        return [ClaimedTask(**dict(row)) for row in await self._fenced("claim_lost", limit)]
+
+    async def tell(self, messages: Sequence[TaskMessage]) -> dict[BodyKey, int | None]:
+        """Send what came of tasks to their instances; returns those that were heard, with the owner to hint.
+
+        What is missing is not this node's any more. Sent again after an unknown outcome, it is heard once. Raises
+        Fenced if this node was declared dead.
+        """
+        async with self._connected() as connection:
+            await self.fence.begin(connection)
+            columns = zip(*(_row(message) for message in messages), strict=True)
+            rows = await connection.fetch(
+                self._sql("complete_tasks"), self.fence.number, *(list(column) for column in columns)
+            )
+            if not rows:
+                await self.fence.check(connection, self._address.schema)
+            faultpoint.reach("complete_tasks.before_commit")
+            await commit(connection)
+            faultpoint.reach("complete_tasks.after_commit")
+            return {BodyKey(row["instance"], row["command"]): row["owner"] for row in rows}
+
+    async def give_back(self, tasks: Collection[tuple[UUID, int]]) -> None:
+        """What this node has taken and not begun waits again."""
+        await self._fenced(
+            "return_tasks", [instance for instance, _ in tasks], [command for _, command in tasks]
+        )
+
+    async def held(self) -> dict[BodyKey, int]:
+        """The attempts that this node has, as the database sees it."""
+        rows = await self._read("held_tasks", self.fence.number)
+        return {BodyKey(row["instance"], row["command"]): row["attempt"] for row in rows}
+
+    async def peers(self) -> list[list[str]]:
+        """Of every other live node that runs steps, the queues that it serves."""
+        return [row["queues"] for row in await self._read("peers", self.fence.number)]
+
+
+async def queues_of(database: Database, *, lease: float = 10.0) -> list[QueueView]:
+    """The queues of the cluster, by name; nodes count as alive for `lease` seconds after a heartbeat."""
+    return [QueueView(**dict(row)) for row in await database.fetch("queues", lease)]
+
+
+def _row(message: TaskMessage) -> tuple[Any, ...]:
+    return (
+        message.instance,
+        message.command,
+        message.attempt,
+        message.kind,
+        message.step,
+        message.message,
+        message.payload,
+        message.ends,
+    )

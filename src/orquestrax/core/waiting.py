@@ -1,0 +1,73 @@
+"""Jobs that wait for a slot, in order. A queue that is limited here has a line of its own: it holds up no other."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable, Collection, Iterator
+from typing import Protocol
+
+from orquestrax.model.jobs import BodyKey, Job
+from orquestrax.model.options import EXECUTORS, Executor
+
+
+class Room(Protocol):
+    """Where slots are counted."""
+
+    def has_slot(self, executor: Executor, /) -> bool:
+        """Whether one more body of this kind may start."""
+
+    def places(self, queue: str, /) -> int | None:
+        """How many more bodies of this queue may start now; None if it has no limit here."""
+
+
+class Waiting:
+    """Lines of jobs, by executor and limited queue ("" for all others); `counts` says how many by executor."""
+
+    def __init__(self, limited: Collection[str] = ()) -> None:
+        self._limited = frozenset(limited)
+        self._lines: dict[Executor, dict[str, OrderedDict[BodyKey, Job]]] = {each: {} for each in EXECUTORS}
+        self.counts: dict[Executor, int] = dict.fromkeys(self._lines, 0)
+
+    def add(self, job: Job) -> None:
+        """At the end of its line."""
+        options = job.step.options
+        queue = options.queue if options.queue in self._limited else ""
+        line = self._lines[options.executor].setdefault(queue, OrderedDict())
+        self.counts[options.executor] += job.key not in line
+        line[job.key] = job
+
+    def next(self, executor: Executor, room: Room) -> Job | None:
+        """The first job that may start now; it leaves."""
+        for queue, line in self._lines[executor].items():
+            if line and (not queue or room.places(queue) != 0):
+                self.counts[executor] -= 1
+                return line.popitem(last=False)[1]
+        return None
+
+    def remove(self, executor: Executor, key: BodyKey) -> Job | None:
+        """This one leaves, if it is there."""
+        for line in self._lines[executor].values():
+            if key in line:
+                self.counts[executor] -= 1
+                return line.pop(key)
+        return None
+
+    def remove_where(self, leaves: Callable[[Job], bool]) -> list[Job]:
+        """Those leave of which it is so, in order."""
+        found = [job for job in self if leaves(job)]
+        for job in found:
+            self.remove(job.step.options.executor, job.key)
+        return found
+
+    def of_queue(self, queue: str) -> int:
+        """How many of a limited queue wait."""
+        return sum(len(lines.get(queue, ())) for lines in self._lines.values())
+
+    def __contains__(self, key: BodyKey) -> bool:
+        return any(key in line for lines in self._lines.values() for line in lines.values())
+
+    def __iter__(self) -> Iterator[Job]:
+        return (job for lines in self._lines.values() for line in lines.values() for job in line.values())
+
+    def __len__(self) -> int:
+        return sum(self.counts.values())

@@ -1,0 +1,43 @@
+"""What has to be done now and then, by whichever node is there: sweeps that several may do without harm."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Sequence
+
+from orquestrax.core.claimer import TROUBLE
+
+log = logging.getLogger(__name__)
+
+
+class Upkeep:
+    """Belongs to one incarnation. Each sweep is made as it starts, and every so many seconds."""
+
+    def __init__(self, sweeps: Sequence[Callable[[], Awaitable[None]]], *, every: float) -> None:
+        self._sweeps, self._every = tuple(sweeps), every
+        self._task: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        """Begin, beside everything else."""
+        self._task = asyncio.create_task(self._run(), name="upkeep")
+
+    async def stop(self) -> None:
+        """End, and wait for it: the database is about to be let go."""
+        self.abandon()
+        if self._task is not None:
+            await asyncio.wait((self._task,))
+
+    def abandon(self) -> None:
+        """End at once."""
+        if self._task is not None:
+            self._task.cancel()
+
+    async def _run(self) -> None:
+        while True:
+            for sweep in self._sweeps:
+                try:
+                    await sweep()
+                except TROUBLE as error:
+                    log.debug("a sweep has to wait: %s", error)
+            await asyncio.sleep(self._every)

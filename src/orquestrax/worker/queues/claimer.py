@@ -1,0 +1,186 @@
+"""Takes tasks from the cluster's queues for free slots, and keeps what this node holds and the database in agreement.
+
+It looks when a hint says so, when a slot frees while more is known to wait, and every `poll` seconds anyway.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import Counter
+from collections.abc import Callable, Collection, Mapping, Sequence
+from typing import Final
+
+import asyncpg
+
+from orquestrax.base.errors import Fenced, OrquestraxError
+from orquestrax.core.dispatcher import Dispatcher
+from orquestrax.core.store.database import CONNECTION_LOST
+from orquestrax.core.store.taskverbs import TaskStore
+from orquestrax.model.jobs import BodyKey
+from orquestrax.model.options import Executor
+from orquestrax.model.queues import NONE
+from orquestrax.model.tasks import ClaimedTask
+from orquestrax.worker.queues.pace import Pace
+
+log = logging.getLogger(__name__)
+BATCH: Final = 500  # tasks of one executor in one claim
+LOST: Final = 100
+TROUBLE: Final = (*CONNECTION_LOST, OrquestraxError, TimeoutError, asyncpg.PostgresError)
+
+
+class QueueClaimer:
+    """One loop over a store of its own.
+
+    slots      how many bodies run here at once, by executor
+    steps      names of the steps whose code is here
+    held       the attempts that this node has; whose it is to keep them is the service's
+    on_tasks   takes what was claimed
+    on_gone    the task is not this node's any more, or nobody waits for it
+    on_shared  queues of this node are served by others as well, that were not before
+    """
+
+    def __init__(
+        self,
+        store: TaskStore,
+        dispatcher: Dispatcher,
+        *,
+        slots: Mapping[Executor, int],
+        steps: Collection[str],
+        held: Mapping[BodyKey, ClaimedTask],
+        poll: float,
+        on_tasks: Callable[[Sequence[ClaimedTask]], None],
+        on_gone: Callable[[BodyKey], None],
+        on_shared: Callable[[], None],
+        on_fenced: Callable[[], None],
+    ) -> None:
+        self._store, self._dispatcher, self._held = store, dispatcher, held
+        self._slots, self._steps, self._poll = dict(slots), list(steps), poll
+        self._on_tasks, self._on_gone = on_tasks, on_gone
+        self._on_shared, self._on_fenced = on_shared, on_fenced
+        loop = asyncio.get_running_loop()
+        self._paces = {executor: Pace(loop.time()) for executor in self._slots}
+        self._wake, self._look_at = asyncio.Event(), 0.0
+        self._more = self._stopping = False
+        self._task: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        """Begin to look."""
+        self._task = asyncio.create_task(self._repeat(), name="task claimer")
+
+    def look(self) -> None:
+        """A hint: there are steps to take."""
+        self._more = True
+        self._wake.set()
+
+    def look_all_over(self) -> None:
+        """A hint: steps that this node may hold are not waited for any more."""
+        self._look_at = 0.0
+        self._wake.set()
+
+    def freed(self, executor: Executor) -> None:
+        """A slot is free."""
+        pace = self._paces.get(executor)
+        if pace is None:
+            return
+        pace.ended()
+        if self._more:
+            ahead = pace.ahead(self._slots[executor])
+            if self._dispatcher.room(executor) + ahead > ahead // 2:
+                self._wake.set()
+
+    async def stop(self) -> None:
+        """Finish the round under way."""
+        self._stopping = True
+        self._wake.set()
+        if self._task is not None:
+            await asyncio.gather(self._task, return_exceptions=True)
+
+    def abandon(self) -> None:
+        """Cut everything at once."""
+        self._stopping = True
+        self._store.close()
+        if self._task is not None:
+            self._task.cancel()
+
+    async def _repeat(self) -> None:
+        while not self._stopping:
+            self._wake.clear()
+            try:
+                await self._round()
+            except Fenced:
+                self._on_fenced()
+                return
+            except TROUBLE as error:
+                log.warning("%s", error)
+            except Exception:
+                log.exception("the claim of tasks failed")
+            try:
+                async with asyncio.timeout(self._poll):
+                    await self._wake.wait()
+            except TimeoutError:
+                self._more = True
+
+    async def _round(self) -> None:
+        now = asyncio.get_running_loop().time()
+        if now >= self._look_at:
+            self._look_at = now + self._poll
+            if self._dispatcher.peers.observe(await self._store.peers()):
+                self._on_shared()
+            self._on_tasks(await self._store.claim_lost(LOST))
+            if self._held:
+                await self._compare()
+        while self._more and not self._stopping:
+            free = self._free()
+            if not free or not await self._claim(free):
+                return
+
+    def _free(self) -> dict[str, int]:
+        """How many tasks to take, by executor."""
+        served = self._dispatcher.peers.served
+        if not self._steps or served == NONE:
+            return {}
+        found: dict[str, int] = {}
+        for executor, pace in self._paces.items():
+            wanted = self._dispatcher.room(executor) + pace.ahead(self._slots[executor])
+            if wanted > 0:
+                found[executor] = min(wanted, BATCH)
+        return found
+
+    async def _claim(self, free: dict[str, int]) -> bool:
+        """Take that many; whether to go on at once. `_more` says whether to go on when a slot frees."""
+        served, loop = self._dispatcher.peers.served, asyncio.get_running_loop()
+        narrow = {queue: max(0, self._dispatcher.places(queue) or 0) for queue in served.limits}
+        began = loop.time()
+        reserved = self._reserve(free)
+        try:
+            tasks = await self._store.claim(free, self._steps, served.names, narrow)
+        finally:
+            self._dispatcher.reserved.subtract(reserved)
+        for executor in free:
+            self._paces[executor].claimed(began, loop.time())  # type: ignore[index]
+        self._on_tasks(tasks)
+        await asyncio.sleep(0)  # they have taken their slots by then
+        full = len(tasks) >= min(free.values())
+        of_queue = Counter(task.queue for task in tasks)
+        self._more = full or any(of_queue[queue] >= places for queue, places in narrow.items())
+        return full
+
+    def _reserve(self, free: Mapping[str, int]) -> Counter[Executor]:
+        """While more is known to wait, steps of instances here do not overtake those of the queue."""
+        kept = {executor: max(0, min(n, self._dispatcher.room(executor))) for executor, n in free.items()}  # type: ignore[arg-type]
+        reserved: Counter[Executor] = Counter(kept if self._held else {})  # type: ignore[arg-type]
+        self._dispatcher.reserved.update(reserved)
+        return reserved
+
+    async def _compare(self) -> None:
+        """Give up what is not this node's any more; give back what it does not know."""
+        before = {key: task.attempt for key, task in self._held.items()}
+        there = await self._store.held()
+        for key, attempt in before.items():
+            if there.get(key) != attempt and key in self._held:
+                self._on_gone(key)
+        strange = [key for key in there if key not in before and key not in self._held]
+        if strange:
+            log.warning("%d tasks are this node's and were never begun: they wait again", len(strange))
+            await self._store.give_back(strange)

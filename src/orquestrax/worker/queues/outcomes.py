@@ -1,0 +1,89 @@
+"""Outcomes of tasks as messages to their instances."""
+
+from __future__ import annotations
+
+import msgspec
+
+from orquestrax.base import failures
+from orquestrax.core.delivery import RESULT, step_ended, step_retrying
+from orquestrax.core.once import interrupted
+from orquestrax.model import events
+from orquestrax.model.jobs import Errored, Job, Succeeded
+from orquestrax.model.tasks import ClaimedTask, TaskMessage
+
+
+def ended(job: Job, outcome: Succeeded | Errored, node: str) -> TaskMessage:
+    """The end of an attempt. One that another follows is the owner's to arrange again."""
+    if isinstance(outcome, Succeeded):
+        data = step_ended(job, outcome, node, result=msgspec.Raw(outcome.result))
+        return _message(job, RESULT, data)
+    if outcome.delay is None:
+        return _message(job, RESULT, step_ended(job, outcome, node, error=events.raw(outcome.error)))
+    return _message(job, events.STEP_RETRYING, step_retrying(job, outcome, node))
+
+
+def started(job: Job, started_at: int, node: str) -> TaskMessage:
+    """The body has been running for a while."""
+    data = events.StepStarted(job.key.command, job.step.name, job.attempt, node, started_at)
+    return _message(job, events.STEP_STARTED, data, ends=False)
+
+
+def failed(task: ClaimedTask, error: BaseException, node: str, now: int) -> TaskMessage:
+    """A task that is not run here fails at once, for good."""
+    data = events.StepEnded(
+        command=task.command,
+        step=task.step,
+        attempt=task.attempt,
+        node=node,
+        started_at=task.started_at,
+        ended_at=max(now, task.started_at),
+        error=events.raw(failures.encode(error, step=task.step)),
+    )
+    return TaskMessage(
+        instance=task.instance,
+        command=task.command,
+        attempt=task.attempt,
+        kind=RESULT,
+        step=task.step,
+        message=_id(RESULT, task.instance, task.command, task.attempt),
+        payload=events.encode(data).decode(),
+    )
+
+
+def lost(task: ClaimedTask, now: int) -> TaskMessage:
+    """An at-most-once step whose node died with it."""
+    node = task.lost or ""
+    return failed(task, interrupted(task.step, node), node, now)
+
+
+def refused(message: TaskMessage, error: BaseException) -> TaskMessage:
+    """In place of what the database does not take: the step has failed."""
+    told = msgspec.json.decode(message.payload)
+    data = events.StepEnded(
+        command=message.command,
+        step=message.step,
+        attempt=message.attempt,
+        node=told.get("node", ""),
+        started_at=told.get("started_at", 0),
+        ended_at=told.get("ended_at", 0),
+        error=events.raw(failures.encode(error, step=message.step)),
+    )
+    return msgspec.structs.replace(message, kind=RESULT, ends=True, payload=events.encode(data).decode())
+
+
+def _message(job: Job, kind: str, data: msgspec.Struct, *, ends: bool = True) -> TaskMessage:
+    return TaskMessage(
+        instance=job.key.instance,
+        command=job.key.command,
+        attempt=job.attempt,
+        kind=kind,
+        step=job.step.name,
+        message=_id(kind, job.key.instance, job.key.command, job.attempt),
+        payload=events.encode(data).decode(),
+        ends=ends,
+    )
+
+
+def _id(kind: str, instance: object, command: int, attempt: int) -> str:
+    """One result a command, whoever tells it; one of each other message an attempt."""
+    return f"step {instance}:{command}" if kind == RESULT else f"{kind} {instance}:{command}:{attempt}"
