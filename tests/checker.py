@@ -25,7 +25,6 @@ from orquestrax.model.events import Event
 from orquestrax.model.states import TERMINAL
 from orquestrax.replay.instance import Identity, Replay
 
-
 STEERS: Final = ("pause", "resume")
 
 

@@ -131,8 +131,11 @@ class NodeStatements(Model):
         return [{"key": row["key"]} for row in held]
 
     def note_takeovers(self, me: int, dead: Sequence[int], _instances: Sequence[int]) -> list[Row]:
-        found = [self.tables.nodes[fence] for fence in dead if self.passes(me)]
-        return [{"dead": node["fence"], "name": node["name"], "seen_at": node["seen_at"]} for node in found]
+        return [{"dead": fence} for fence in dead if self.passes(me)]
+
+    def dead_nodes(self, fences: Sequence[int]) -> list[Row]:
+        found = [self.tables.nodes[fence] for fence in sorted(fences)]
+        return [{column: node[column] for column in ("fence", "name", "seen_at")} for node in found]
 
     def _held(self, owner: int) -> list[Row]:
         return sorted(
