@@ -1,5 +1,6 @@
 # GNU make 3.81 suffices. Everything lives in .venv, which the targets make by themselves.
 PORT ?= 4000
+NODES ?= 1
 VENV := .venv
 BIN := $(VENV)/bin
 RUN := $(VENV)/.run
@@ -22,8 +23,8 @@ $(TEST): $(RUN)
 	@sh .ci/setup "$(VENV)" dev,test $(CANDIDATES)
 	@touch $@
 
-run: $(RUN) ## engine, worker and dashboard on http://localhost:4000 (PORT=…)
-	@$(BIN)/orquestrax dev examples/hello.py --port $(PORT)
+run: $(RUN) ## engine, worker and dashboard on http://localhost:4000 (PORT=…, NODES=3 for a cluster)
+	@$(BIN)/orquestrax dev examples/hello.py --port $(PORT) --nodes $(NODES)
 
 test: $(TEST) ## unit, store, faults, browser: under 8 minutes
 	@$(BIN)/python -m pytest -n 2 -m "not verify"
@@ -48,8 +49,9 @@ format: $(TEST) ## rewrite the code in the house's style
 	@$(BIN)/ruff format .
 	@$(BIN)/ruff check --fix .
 
-bench: $(RUN) ## W1 to W4 and W7: a table and JSON (ROUNDS=3)
+bench: $(RUN) ## W1 to W4 and W7, then W5 and W10: tables and JSON (ROUNDS=3)
 	@$(BIN)/python -m bench $(ROUNDS)
+	@$(BIN)/python -m bench.cluster $(ROUNDS)
 
 bench-peers: $(RUN) ## the same in DBOS, Restate, Absurd and Oban beside it, installed by itself (ROUNDS=3)
 	@$(BIN)/python -m bench.peers.run $(ROUNDS)

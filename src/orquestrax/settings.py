@@ -7,6 +7,9 @@ home       ORQUESTRAX_HOME           home = "~/.local/share/orquestrax"
 host       ORQUESTRAX_HOST           host = "127.0.0.1"
 port       ORQUESTRAX_PORT           port = 4000
 token      ORQUESTRAX_TOKEN          (never in the file)
+prepared   ORQUESTRAX_PREPARED       prepared = false                 no, if the database is behind a transaction pooler
+listen     ORQUESTRAX_LISTEN         listen = "postgresql://…"        then the address without the pooler, for LISTEN
+hints      ORQUESTRAX_HINTS          hints = true                     no: nobody is told of anything, all of it polls
 deadline   ORQUESTRAX_DEADLINE       deadline = 10.0                  seconds that a database call may take
 hung_after ORQUESTRAX_HUNG_AFTER     hung_after = 30.0                seconds after which a stuck node is given up
 queues     ORQUESTRAX_QUEUES         queues = "a,b:20"                queues that a node serves; all of them
@@ -40,6 +43,9 @@ KEYS: Final = (
     "host",
     "port",
     "token",
+    "prepared",
+    "listen",
+    "hints",
     "deadline",
     "hung_after",
     "queues",
@@ -50,6 +56,9 @@ KEYS: Final = (
     "poll",
 )
 _POSTGRES: Final = re.compile(r"postgres(ql)?(\+\w+)?://")
+_SWITCHES: Final = {"true": True, "on": True, "yes": True, "1": True} | {
+    "false": False, "off": False, "no": False, "0": False
+}  # fmt: skip
 _OURS: Final = re.compile(r"(postgres(ql)?)(\+\w+)?(://)")
 
 
@@ -65,6 +74,9 @@ class Settings:
     host: str = "127.0.0.1"
     port: int = 4000
     token: str | None = None
+    prepared: bool = True
+    listen: str | None = None
+    hints: bool = True
     deadline: float = 10.0
     hung_after: float = 30.0
     queues: Served = ALL
@@ -117,6 +129,9 @@ def _settings(values: Mapping[str, tuple[Any, str]], folder: Path) -> Settings:
         host=str(values.get("host", ("127.0.0.1", ""))[0]),
         port=int(_number(values, "port", 4000, low=1, high=65535)),
         token=_token(values),
+        prepared=_switch(values, "prepared"),
+        listen=_postgres_url(*map(str, values["listen"])) if "listen" in values else None,
+        hints=_switch(values, "hints"),
         deadline=_number(values, "deadline", 10.0, low=0.1, high=3600),
         hung_after=_number(values, "hung_after", 30.0, low=1.0, high=86400),
         queues=_queues(values),
@@ -174,6 +189,15 @@ def _number(
     if not low <= number <= high:
         raise SettingsError(f"{key} from {source} is {value!r}: it must be a number from {low:g} to {high:g}")
     return number
+
+
+def _switch(values: Mapping[str, tuple[Any, str]], key: str) -> bool:
+    """On unless it says otherwise."""
+    value, source = values.get(key, (True, ""))
+    said = str(value).lower()
+    if said not in _SWITCHES:
+        raise SettingsError(f"{key} from {source} is {value!r}: it must be true or false")
+    return _SWITCHES[said]
 
 
 def _token(values: Mapping[str, tuple[Any, str]]) -> str | None:

@@ -224,6 +224,7 @@ def test_help_and_release(ox: Ox) -> None:
     everything = ox()
     assert everything.status == 0
     for command in ("dev", "start", "run", "list", "show", "events", "logs", "signal", "cancel", "terminate",
+                    "pause", "resume", "drain",
                     "definitions", "db", "shell", "init"):  # fmt: skip
         assert re.search(rf"\b{command} +\S", everything.out)
         shown = ox(command, "--help")

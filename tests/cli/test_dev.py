@@ -13,6 +13,7 @@ import time
 import urllib.request
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
@@ -25,6 +26,7 @@ TALK = """
 import asyncio
 import os
 from pathlib import Path
+from typing import Any
 
 import orquestrax as ox
 from words import WORD
@@ -216,3 +218,44 @@ def test_embedded(talk: Path, port: int, spawn: Spawn, monkeypatch: pytest.Monke
         stopped = dev.end(signal.SIGINT)
         assert (stopped.status, stopped.told[-1]) == (0, "stopped: what ran goes on at the next start")
         assert not (Path(home) / "postgres/data/postmaster.pid").exists()
+
+
+def test_several_nodes(namespace: str, talk: Path, port: int, spawn: Spawn, ox: Ox) -> None:
+    """Each node is a process, the dashboard is one more; who dies is followed, and all are reloaded together."""
+    dev = spawn("dev", "talk.py", "--nodes", "2", "--port", str(port))
+    dev.until(rf"^dashboard: http://localhost:{port}/nodes$")
+    dev.until("^serving: ")
+    first = alive(ox)
+    assert {node["pid"] for node in first} < {child.pid for child in children(dev)}
+    assert (len(first), len(children(dev))) == (2, 3)
+    assert all(node["roles"] == ["engine", "worker"] for node in first)
+
+    os.kill(first[0]["pid"], signal.SIGKILL)
+    dev.until("^error: the code's process was ended by SIGKILL: starting it again$")
+    dev.until("^reloaded: ")
+    second = alive(ox)
+    assert len(second) == 2
+    assert first[0]["number"] not in {node["number"] for node in second}
+    assert first[1]["number"] in {node["number"] for node in second}
+    (dead,) = [node for node in ox("nodes", "--json").json if node["number"] == first[0]["number"]]
+    assert (dead["status"], dead["cause"]) == ("dead", "gone")
+
+    (talk / "words.py").write_text('WORD = "two"\n')
+    dev.until("^reloaded: ")
+    third = alive(ox)
+    assert len(third) == 2
+    assert not {node["number"] for node in second} & {node["number"] for node in third}
+    assert answers(port)
+
+    last = children(dev)
+    assert dev.end(signal.SIGINT).status == 0
+    assert not any(child.is_running() for child in last)
+    assert alive(ox) == []
+
+
+def alive(ox: Ox) -> list[dict[str, Any]]:
+    return [node for node in ox("nodes", "--json").json if node["status"] == "alive"]
+
+
+def test_how_many_nodes(nothing_written: None, ox: Ox) -> None:
+    ox("dev", "--nodes", "0").refused(2, "'--nodes': input should be greater than or equal to 1")

@@ -35,6 +35,7 @@ Count = Callable[[], int]
         (["run", "flows.py:fulfil", "--input", '{"ordre": 1}'], 2, "it has no argument 'ordre'"),
         (["run", "flows.py:fulfil"], 2, "the input lacks 'order'"),
         (["run", "flows.py:fulfil", "--input", '{"order":'], 2, "not valid JSON: .* at line 1, column 10"),
+        (["run", "flows.py:double", "--input", '{"n":'], 2, "not valid JSON: .* at line 1, column 6"),
         (["run", "flows.py:double", "--input", "NaN"], 2, "NaN is not a JSON number"),
         (["run", "flows.py:double", "--input", "@nosuch.json"], 2, "cannot be read from nosuch.json"),
         (["run", "flows.py:fulfil", "--input", '[{"id": "\\u0000"}]'], 2, "NUL"),

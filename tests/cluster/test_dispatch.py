@@ -271,3 +271,10 @@ async def test_long_steps_elsewhere_are_announced(cluster: Cluster) -> None:
     started = next(e for e in await check_instance(client, spreads, "long") if e.type == events.STEP_STARTED)
     told = events.decode(started)
     assert (told.node, told.line) == (cluster.nodes[1].name, spreads.line + 2)
+
+
+async def test_a_step_that_nobody_takes_in_time_fails(cluster: Cluster) -> None:
+    client = await cluster.join(in_time, queues="default")
+    assert "queue_timeout" in await (await client.start(in_time, id="i")).result(10)
+    assert await cluster.tasks() == []
+    await check_instance(client, in_time, "i")

@@ -7,7 +7,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -47,13 +47,18 @@ class Cluster:
     address: Address
     client: ox.Client
     flows: str
-    heartbeat: float = 0.4
-    lease: float = 3.0
+    heartbeat: float = 0.5
+    lease: float = 4.0
     poll: float = 0.2
     members: list[Member] = field(default_factory=list)
 
-    async def start(self, home: str, *, lease: float | None = None) -> Member:
-        """A node whose home is of this name: those with the same one see each other's record locks."""
+    async def start(
+        self, home: str, *, lease: float | None = None, roles: Sequence[str] = ("--roles", "engine,worker")
+    ) -> Member:
+        """A node whose home is of this name: those with the same one see each other's record locks.
+
+        `roles` are the flags that say what it does.
+        """
         environment = {
             **os.environ,
             "ORQUESTRAX_HOME": str(self.folder / home),
@@ -64,7 +69,7 @@ class Cluster:
         where = ["--database", self.address.dsn, "--namespace", self.address.schema]
         with (self.folder / "nodes.log").open("ab") as log:
             process = subprocess.Popen(
-                [sys.executable, "-m", "orquestrax", "start", "flows.py", "--roles", "engine,worker", *where],
+                [sys.executable, "-m", "orquestrax", "start", "flows.py", *roles, *where],
                 cwd=self.folder,
                 env=environment,
                 stdin=subprocess.DEVNULL,

@@ -206,3 +206,15 @@ async def test_a_message_to_a_suspect_leaves_it_in_its_lane(rig: Rig, cluster: C
         await cluster.dies()
     await rig.send(key)
     assert await cluster.of(key) == (2, 2)
+
+
+async def test_I8_a_takeover_that_is_not_yet_history_is_not_forgotten(rig: Rig, cluster: Cluster):
+    """The claim committed and reading the histories failed: the owner finds its rows again, and whose they were."""
+    key = await rig.pending()
+    await cluster.take(1)
+    dead = cluster.fence.number
+    await cluster.dies()
+    await cluster.take()
+    assert [row.lost_owner for row in await cluster.store.owned()] == [dead]
+    await cluster.write(key, "taken_over")
+    assert [row.lost_owner for row in await cluster.store.owned()] == [None]

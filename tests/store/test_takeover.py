@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,8 @@ from orquestrax.node import EngineOptions
 from tests.store.proxy import Proxy
 from tests.store.support import Rig, running, until
 
-OPTIONS = EngineOptions(poll=0.1, heartbeat=0.1, lease=2.0)
+OPTIONS = EngineOptions(poll=0.1, heartbeat=1.0, lease=600.0)  # nothing but what a test wants ends a lease
+BRIEF = EngineOptions(poll=0.1, heartbeat=0.1, lease=3.0)
 
 
 async def test_the_row_of_the_dead_says_when_by_whom_and_what_was_freed(rig: Rig):
@@ -69,39 +71,44 @@ class Work:
 
 
 async def silence(rig: Rig, node: Any) -> int:
-    """A node that is not heard of any more, as if its machine had gone; returns its fence."""
+    """A node that is not heard of any more; returns its fence. Its process lives: it is this one."""
     fence: int = node.incarnation.fence.number
     node.incarnation.abandon()
     node._keeper.cancel()
-    await rig.rows("update {schema}.nodes set boot_id = 'elsewhere' where fence = $1", fence)
     return fence
 
 
-async def test_I14_another_node_observes_the_death_and_takes_over(rig: Rig, tmp_path: Path):
+@pytest.mark.parametrize(("home", "suspicion"), [("elsewhere", 1), ("here", 0)])
+async def test_I14_I18_another_node_observes_the_death_and_takes_over(
+    rig: Rig, tmp_path: Path, home: str, suspicion: int
+):
+    """Whether its process lives is known of neighbours alone. If it does, nothing that ran there is to blame."""
     work = Work()
     held = work.workflow()
-    async with running(rig, tmp_path / "b", held, options=OPTIONS) as (second, client):
-        async with running(rig, tmp_path / "a", held, options=OPTIONS) as (first, near):
+    async with running(rig, tmp_path / "here", held, options=OPTIONS) as (second, client):
+        async with running(rig, tmp_path / home, held, options=BRIEF) as (first, near):
             await near.start(held, "a", id="a")
             await until(lambda: work.began == ["a"])
             name, fence = first.name, await silence(rig, first)
             await until(lambda: work.began == ["a", "a"])
+            (row,) = await rig.rows("select suspicion from {schema}.instances")
+            assert row["suspicion"] == suspicion
         work.go.set()
         run = await client.get("a", held)
         assert await run.result(10) == "a"
         told = [event.data for event in await run.history() if event.type == "taken_over"]
         assert [(each["dead"], each["node"]) for each in told] == [(name, second.name)]
-        assert told[0]["after"] >= OPTIONS.lease - OPTIONS.heartbeat
+        assert told[0]["after"] >= BRIEF.lease - BRIEF.heartbeat
         (dead,) = [node for node in await client.store.nodes() if node.fence == fence]
         assert (dead.status, dead.cause, dead.declared_by, dead.freed) == ("dead", "silent", second.fence, 1)
         (takeover,) = await client.store.takeovers([fence])
         assert (takeover.node, takeover.name, takeover.instances) == (second.fence, second.name, 1)
-        assert takeover.last_at - takeover.lost_at >= (OPTIONS.lease - OPTIONS.heartbeat) * 1e6
+        assert takeover.last_at - takeover.lost_at >= (BRIEF.lease - BRIEF.heartbeat) * 1e6
 
 
 async def test_I14_nodes_that_beat_are_never_taken_over(rig: Rig, tmp_path: Path):
-    """Several leases long, while the database's clock jumps a day ahead and back."""
-    quick = EngineOptions(poll=0.05, heartbeat=0.1, lease=1.5)
+    """While the database's clock jumps a day ahead and back."""
+    quick = EngineOptions(poll=0.05, heartbeat=0.2, lease=5.0)
     held = Work().workflow()
     async with (
         running(rig, tmp_path / "a", held, options=quick) as (first, _),
@@ -121,10 +128,9 @@ async def test_I15_a_node_that_cannot_renew_starts_nothing_and_comes_back_as_ano
     rig: Rig, proxy: Proxy, tmp_path: Path
 ):
     """Cut off for longer than its lease: the step that waits for a slot is not begun by the old incarnation."""
-    options = EngineOptions(poll=0.1, heartbeat=0.1, lease=1.0)
     work = Work()
     held = work.workflow()
-    whole = running(rig, tmp_path, held, options=options, address=proxy.address)
+    whole = running(rig, tmp_path, held, options=BRIEF, address=proxy.address)
     async with whole as (node, client):
         run = await client.start(held, "x", id="x")
         await until(lambda: work.began)
@@ -136,7 +142,7 @@ async def test_I15_a_node_that_cannot_renew_starts_nothing_and_comes_back_as_ano
         assert not old.runner.has_slot("async")
         work.go.set()
         await until(lambda: node.incarnation is not old)
-        assert "could not renew its lease of 1 s" in old.why
+        assert "could not renew its lease of 3 s" in old.why
         await until(lambda: not old.orchestrator.memory.executions)
         proxy.target = target
         await until(lambda: node.incarnation is not None)
@@ -207,3 +213,32 @@ async def test_I18_a_suspect_that_has_lived_for_a_minute_is_none(rig: Rig, tmp_p
 def test_I14_a_lease_is_three_heartbeats_at_least():
     with pytest.raises(ox.SettingsError, match="three heartbeats at least"):
         EngineOptions(heartbeat=4.0)
+
+
+async def test_I15_what_steps_used_is_closed_before_the_node_comes_back_with_its_own(
+    rig: Rig, tmp_path: Path
+):
+    opened: list[str] = []
+
+    @ox.resource
+    async def pool() -> AsyncIterator[int]:
+        opened.append("open")
+        yield 1
+        opened.append("closed")
+
+    @ox.step
+    async def used(n: int = ox.use(pool)) -> int:
+        return n
+
+    @ox.workflow
+    async def flow() -> int:
+        return await used()
+
+    async with running(rig, tmp_path, flow, options=OPTIONS) as (node, client):
+        assert await (await client.start(flow)).result(10) == 1
+        old = node.incarnation
+        assert await declare_dead(rig.address, old.fence.space, old.fence.number, None)
+        await until(lambda: opened == ["open", "closed"])
+        await until(lambda: node.incarnation not in (None, old))
+        assert await (await client.start(flow)).result(10) == 1
+    assert opened == ["open", "closed"] * 2

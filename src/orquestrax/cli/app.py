@@ -11,10 +11,12 @@ from orquestrax.cli import (
     database,
     definitions,
     dev,
+    drain,
     init,
     instances,
     messages,
     nodes,
+    queues,
     records,
     run,
     shell,
@@ -45,6 +47,8 @@ app.command("events", rich_help_panel=WATCH)(instances.events)
 app.command("logs", rich_help_panel=WATCH)(records.logs)
 app.command("definitions", rich_help_panel=WATCH)(definitions.definitions)
 app.command("nodes", rich_help_panel=WATCH)(nodes.nodes)
+app.command("queues", rich_help_panel=WATCH)(queues.queues)
+app.command("drain", rich_help_panel=STEER)(drain.drain)
 app.command("signal", rich_help_panel=STEER)(messages.signal)
 app.command("pause", rich_help_panel=STEER)(messages.pause)
 app.command("resume", rich_help_panel=STEER)(messages.resume)

@@ -27,11 +27,29 @@ SETTINGS: Final = """\
 # host = "127.0.0.1"
 # port = 4000
 
+# Behind a transaction pooler, such as pgbouncer: nothing prepared, and an address without it for LISTEN.
+# prepared = false
+# listen = "postgresql://postgres@localhost:5432/orders"
+
+# No: nobody is told of anything, and everybody looks once in a poll.
+# hints = true
+
+# Seconds between two signs of life of a node, of silence until others take over, and between two looks at what is due.
+# heartbeat = 2.0
+# lease = 10.0
+# poll = 1.0
+
 # Seconds that a call to the database may take.
 # deadline = 10.0
 
 # Seconds after which a node whose event loop stands still is given up, so that others take over.
 # hung_after = 30.0
+
+# The queues whose steps a node runs, and how many of one at a time; all of them unless set here.
+# queues = "default,warehouse:20"
+
+# How many steps a node runs at once.
+# slots = 200
 
 # Child processes that a node keeps for steps with executor="process"; one per core unless set here.
 # processes = 2

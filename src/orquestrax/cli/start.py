@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from contextlib import nullcontext
 from typing import TYPE_CHECKING, Annotated, Final
 
@@ -36,10 +35,14 @@ def start(
     queues: options.Queues = None,
     slots: options.Slots = None,
     processes: options.Processes = None,
+    grace: Annotated[
+        float, typer.Option(metavar="SECONDS", min=0, help="What running steps have to end in when it stops.")
+    ] = GRACE,
 ) -> None:
-    """Run a node that serves the modules' workflows, until Ctrl-C or SIGTERM.
+    """Run a node that serves the modules' workflows, until Ctrl-C, SIGTERM or `orquestrax drain`.
 
-    Running steps get ten seconds to end; what is left goes on wherever a node serves it.
+    It then starts nothing more, running steps get some time to end, and what is left goes on wherever a node serves
+    it. A second signal ends it at once.
 
     Examples:
 
@@ -70,7 +73,7 @@ def start(
         announce(settings)
         log_to_stderr()
         try:
-            run_until_signal(lambda: _serve(settings, code, chosen, listening))
+            run_until_signal(lambda: _serve(settings, code, chosen, listening, grace))
         except Interrupted:
             say("stopped")
 
@@ -104,10 +107,11 @@ async def _serve(
     code: Catalogue,
     roles: list[str],
     listening: socket.socket | None,
+    grace: float,
 ) -> None:
     from orquestrax.node.serving import serving
 
-    whole = serving(settings, code.workflows, steps=code.steps, roles=roles, grace=GRACE, listening=listening)
+    whole = serving(settings, code.workflows, steps=code.steps, roles=roles, grace=grace, listening=listening)
     async with whole as (node, web):
         at = f", dashboard at {web.url}" if web is not None else ""
         served = (
@@ -116,4 +120,5 @@ async def _serve(
         if "worker" in roles and settings.queues.names is not None:
             served += f" runs steps of {', '.join(settings.queues.shown)}"
         say(f"{node.name or 'this node'}{served} ({', '.join(roles)}){at}; Ctrl-C stops it")
-        await asyncio.get_running_loop().create_future()  # until a signal cancels it
+        await node.drained.wait()  # or until a signal cancels it
+    say("drained")

@@ -6,6 +6,7 @@ local-first: inserted as the node's own and running, without a detour by the que
 
 from __future__ import annotations
 
+import builtins
 from collections.abc import Callable, Coroutine, Sequence
 from typing import Any, Protocol, TypeVar, overload
 from uuid import UUID
@@ -19,11 +20,13 @@ from orquestrax.client.endings import Endings
 from orquestrax.client.handle import Run, decoder_of, not_found
 from orquestrax.client.logs import LogEntry, entries
 from orquestrax.client.progress import StepProgress
+from orquestrax.client.queues import QueueStatus
 from orquestrax.client.views import Ending, HistoryEvent, RunStatus
 from orquestrax.core.store.clientverbs import ClientStore, InstanceView, Order
 from orquestrax.core.store.hints import Hints
 from orquestrax.core.store.logs import LogStore
 from orquestrax.core.store.progress import ProgressStore
+from orquestrax.core.store.taskverbs import queues_of
 from orquestrax.define.workflow import Workflow
 from orquestrax.model.rows import NewInstance, Verdict
 
@@ -183,6 +186,10 @@ class Client:
         statuses = [status] if isinstance(status, str) else status
         views = await self.store.list(statuses=statuses, definition=definition, search=search, limit=limit)
         return [RunStatus.of(view) for view in views]
+
+    async def queues(self) -> builtins.list[QueueStatus]:
+        """The queues of the cluster: what waits for a node, what runs on one, and who serves each."""
+        return [QueueStatus.of(view) for view in await queues_of(self.store.database)]
 
     async def view(self, id: str) -> InstanceView:
         """The row of an instance. Raises NotFound."""

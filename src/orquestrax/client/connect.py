@@ -63,15 +63,27 @@ async def connected(settings: Settings, *, created_by: str = "python") -> AsyncI
 async def reached(settings: Settings) -> AsyncIterator[Address]:
     """The address of the settings' database; an embedded server runs at least as long as the block."""
     if settings.database is not None:
-        yield Address(dsn=settings.database, schema=settings.namespace, deadline=settings.deadline)
+        yield address_of(settings, settings.database)
         return
     server = await asyncio.to_thread(start_embedded, home=settings.home, project=settings.project)
     keeper = asyncio.create_task(_keep_alive(server, settings), name="embedded server")
     try:
-        yield Address(dsn=server.dsn, schema=settings.namespace, deadline=settings.deadline)
+        yield address_of(settings, server.dsn)
     finally:
         keeper.cancel()
         await asyncio.to_thread(server.stop)
+
+
+def address_of(settings: Settings, dsn: str) -> Address:
+    """How these settings reach a database."""
+    return Address(
+        dsn=dsn,
+        schema=settings.namespace,
+        deadline=settings.deadline,
+        prepared=settings.prepared,
+        listen=settings.listen,
+        hints=settings.hints,
+    )
 
 
 async def _keep_alive(server: EmbeddedServer, settings: Settings) -> None:

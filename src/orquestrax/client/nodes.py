@@ -118,11 +118,11 @@ class Load:
 
 def standing(view: NodeView) -> tuple[str, int]:
     """How a node stands, and since when (µs)."""
-    if view.status != "alive":
-        return {"stopped": "ended"}.get(view.status, view.status), view.ended_at or view.seen_at
+    if view.ended_at is not None:
+        return {"stopped": "ended"}.get(view.status, view.status), view.ended_at
     if view.now - view.seen_at > view.lease * SECOND:
         return "silent", view.seen_at
-    return "alive", view.started_at
+    return view.status, view.started_at
 
 
 def load_of(view: NodeView) -> Load:

@@ -36,6 +36,7 @@ class Heartbeat:
 
     `may_beat()` is asked before each beat, and `load()`, which goes with it, on the heartbeat's thread. `on_fenced`
     says that the node was declared dead, `on_expired` that its lease ran out: either is the end of this heartbeat.
+    `on_drain(grace)` says that somebody wants it to end.
     """
 
     def __init__(
@@ -47,6 +48,7 @@ class Heartbeat:
         observer: Observer | None = None,
         every: float = 2.0,
         on_beat: Callable[[int], None],
+        on_drain: Callable[[float | None], None] = lambda _grace: None,
         on_fenced: Callable[[], None],
         on_expired: Callable[[], None] = lambda: None,
         may_beat: Callable[[], bool] = lambda: True,
@@ -57,7 +59,7 @@ class Heartbeat:
         self._address = replace(address, deadline=min(address.deadline, self._lease.seconds / 3))
         self._fence, self._every, self._observer = fence, every, observer
         self._on_beat, self._on_fenced, self._may_beat = on_beat, on_fenced, may_beat
-        self._on_expired, self._load = on_expired, load
+        self._on_expired, self._on_drain, self._load = on_expired, on_drain, load
         self._host = asyncio.get_running_loop()
         self._stopping = threading.Event()
         self._stop: asyncio.Event | None = None
@@ -133,6 +135,8 @@ class Heartbeat:
         if rows:
             self._lease.renew(sent)
             self.tell(self._on_beat, rows[0]["now"])
+            if rows[0]["draining"]:
+                self.tell(self._on_drain, rows[0]["grace"])
         return bool(rows)
 
     async def _look(self, observer: Observer) -> float:

@@ -9,23 +9,22 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import random
 from collections.abc import Callable
-from typing import Any, Final
+from typing import Any
 
 import asyncpg
 
 from orquestrax.base.errors import OrquestraxError
 from orquestrax.cluster.detector import FailureDetector, Seen
+from orquestrax.cluster.leader import Leader
 from orquestrax.cluster.lease import Clock, uptime
 from orquestrax.cluster.machine import Machine
 from orquestrax.core.store.database import Address, within
-from orquestrax.core.store.deaths import Cause, Death, declare_dead, sweep
+from orquestrax.core.store.deaths import Cause, Death, declare_dead
 from orquestrax.core.store.fence import Fence
 from orquestrax.core.store.statements import statement
 
 log = logging.getLogger(__name__)
-SWEEP: Final = 30.0  # seconds between two sweeps, about: each node has its own rhythm
 
 
 class Observer:
@@ -33,6 +32,7 @@ class Observer:
 
     every  seconds between two looks
     gap    seconds between two looks that break the watch
+    lead   seconds that the lead lasts without being renewed: who has it sweeps
     """
 
     def __init__(
@@ -43,15 +43,15 @@ class Observer:
         *,
         every: float,
         gap: float,
+        lead: float,
         on_death: Callable[[Death], None],
         clock: Clock = uptime,
     ) -> None:
         self._address, self._fence, self._machine = address, fence, machine
         self._every, self._on_death, self._clock = every, on_death, clock
         self._detector = FailureDetector(gap)
+        self.leader = Leader(address.schema, fence.number, lead, clock=clock)
         self._declaring: dict[int, asyncio.Task[None]] = {}
-        self._sweep_at = clock() + SWEEP * random.random()
-        self._sweeping: asyncio.Task[None] | None = None
 
     async def look(self, connection: asyncpg.Connection, deadline: float) -> float:
         """One look at everybody; returns the seconds until the next one is due. Raises what the database raises."""
@@ -67,14 +67,12 @@ class Observer:
                 self._declare(row, cause="gone", counts=True)
             elif fence in silent:
                 self._declare(row, cause="silent", counts=not row["neighbour"])
-        if received >= self._sweep_at:
-            self._sweep_at = received + SWEEP * (0.5 + random.random())
-            self._sweeping = asyncio.create_task(self._sweep(), name="sweep")
+        await self.leader.look(connection, deadline)
         return min(self._every, self._detector.next_due(nodes, self._clock()) + 0.001)
 
     async def close(self) -> None:
         """End what is under way, by cutting its connections."""
-        tasks = [*self._declaring.values(), *([self._sweeping] if self._sweeping is not None else [])]
+        tasks = list(self._declaring.values())
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
@@ -106,9 +104,3 @@ class Observer:
                 self._on_death(death)
         finally:
             del self._declaring[fence]
-
-    async def _sweep(self) -> None:
-        try:
-            await sweep(self._address, self._fence.space)
-        except OrquestraxError as error:
-            log.warning("the sweep was not possible: %s", error)

@@ -57,12 +57,13 @@ class Claimer:
         self._takeovers = Takeovers(store, clock_, every=poll)
         self._due, self._mail = asyncio.Event(), asyncio.Event()
         self._reconcile_at = self._rare_at = 0.0
-        self._stopping = False
+        self._stopping = self._draining = False
         self._tasks: list[asyncio.Task[None]] = []
 
     def start(self) -> None:
-        """Begin to look."""
+        """Begin to look, also anew after a stop."""
         loop = asyncio.get_running_loop()
+        self._stopping = self._draining = False
         self._reconcile_at = loop.time() + RECONCILE
         for round_, event in ((self._claim_round, self._due), (self._mail_round, self._mail)):
             self._tasks.append(
@@ -84,24 +85,30 @@ class Claimer:
     @property
     def free(self) -> int:
         """How many more instances fit into memory."""
-        return max(0, self._capacity - len(self._orchestrator.memory.executions))
+        return 0 if self._draining else max(0, self._capacity - len(self._orchestrator.memory.executions))
+
+    async def drain(self) -> None:
+        """Claim nothing more; mail is still read."""
+        self._draining = True
+        self._due.set()
+        await asyncio.gather(*self._tasks[:1], return_exceptions=True)
 
     async def stop(self) -> None:
         """Finish the rounds under way; a write is never cancelled."""
-        self._stopping = True
+        self._stopping = self._draining = True
         self._due.set()
         self._mail.set()
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
     def abandon(self) -> None:
         """Cut everything at once."""
-        self._stopping = True
+        self._stopping = self._draining = True
         self._store.close()  # first: a cancelled statement would send a cancel request
         for task in self._tasks:
             task.cancel()
 
     async def _repeat(self, round_: Callable[[], object], event: asyncio.Event) -> None:
-        while not self._stopping:
+        while not (self._stopping or (self._draining and event is self._due)):
             event.clear()
             try:
                 await round_()  # type: ignore[misc]
@@ -123,7 +130,7 @@ class Claimer:
 
     async def _claim_round(self) -> None:
         await self._take(await self._store.claim_orders(BATCH))
-        while not self._stopping:
+        while not self._draining:
             await self._now_and_then()
             taken = await self._claim(0, kept=0)
             if taken < BATCH:
@@ -153,9 +160,9 @@ class Claimer:
 
     async def _take_suspect(self) -> None:
         """One that runs alone, if nothing else here is under suspicion."""
-        if (outlived := self.suspects.outlived(BATCH)) and not self._stopping:
+        if (outlived := self.suspects.outlived(BATCH)) and not self._draining:
             await self._store.clear_suspicion(outlived)
-        if self.free and not self.suspects and not self._stopping:
+        if self.free and not self.suspects and not self._draining:
             await self._take(await self._store.claim_due(self._definitions, ALONE, 1))
 
     async def _mail_round(self) -> None:

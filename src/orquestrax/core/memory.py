@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from uuid import UUID
 
 from orquestrax.core.execution import Execution
@@ -19,6 +20,7 @@ class Memory:
         self.executions: dict[UUID, Execution] = {}
         self._on_left = on_left
         self._moved, self._watched = set[UUID](), False
+        self._emptied: asyncio.Event | None = None
 
     def remove(self, key: UUID, ending: Ending) -> None:
         """The instance leaves."""
@@ -26,6 +28,17 @@ class Memory:
         if self._watched:
             self._moved.add(key)
         self._on_left(key, ending)
+        if self._emptied is not None and not self.executions:
+            self._emptied.set()
+
+    async def until_empty(self, seconds: float) -> None:
+        """Wait until nothing is left here, but not longer than this."""
+        if not self.executions:
+            return
+        self._emptied = asyncio.Event()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._emptied.wait()
 
     @contextmanager
     def watching(self) -> Iterator[set[UUID]]:

@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
+import msgspec
+
 from orquestrax.core.changes import changes_of
 from orquestrax.model.commands import Command, RunStep
+from orquestrax.model.options import StepOptions
 from orquestrax.model.rows import Write
-from orquestrax.model.tasks import NewTask
+from orquestrax.model.tasks import Expiry, NewTask
 
 
 @dataclass(slots=True)
@@ -29,6 +32,7 @@ class Queued:
     def put(self, command: RunStep, attempt: int, first_at: int | None) -> None:
         """Hand this attempt to the cluster."""
         options = command.step.options
+        expires_at, expiry = _expiry(options, command.asked_at, first_at)
         self.commands.add(command.number)
         self.new.append(
             NewTask(
@@ -42,6 +46,8 @@ class Queued:
                 once=options.at_most_once,
                 input=command.arguments,
                 options=changes_of(command.step),
+                expires_at=expires_at,
+                expiry=expiry,
             )
         )
 
@@ -67,3 +73,15 @@ class Queued:
         """Steps whose next attempt is to be arranged now."""
         again, self.again = self.again, []
         return again
+
+
+def _expiry(options: StepOptions, asked_at: int, first_at: int | None) -> tuple[int | None, str | None]:
+    """By when an attempt must have started, and why: as `worker.limits` has it for those that wait in memory."""
+    limits = [("total_timeout", options.total_timeout)]
+    if first_at is None:
+        limits.append(("queue_timeout", options.queue_timeout))
+    found = [(seconds, option) for option, seconds in limits if seconds is not None]
+    if not found:
+        return None, None
+    seconds, option = min(found)
+    return asked_at + round(seconds * 1_000_000), msgspec.json.encode(Expiry(option, seconds)).decode()

@@ -7,6 +7,13 @@ from uuid import UUID
 import msgspec
 
 
+class Expiry(msgspec.Struct, frozen=True):
+    """Why a step may not wait for ever: one of its time limits, in seconds."""
+
+    option: str
+    seconds: float
+
+
 class NewTask(msgspec.Struct, frozen=True, kw_only=True):
     """An attempt that any node may run. Times are microseconds by the database's clock.
 
@@ -14,6 +21,7 @@ class NewTask(msgspec.Struct, frozen=True, kw_only=True):
     first_at when the first attempt began; None if this is the first
     input    the encoded JSON array of arguments
     options  JSON of what the call has changed of the step's declared options
+    expires_at  by when it must have started, with `expiry` as JSON of an `Expiry`; None if it may wait for ever
     """
 
     command: int
@@ -26,12 +34,15 @@ class NewTask(msgspec.Struct, frozen=True, kw_only=True):
     once: bool
     input: bytes
     options: str
+    expires_at: int | None = None
+    expiry: str | None = None
 
 
 class ClaimedTask(msgspec.Struct, frozen=True, kw_only=True):
     """A task as its worker gets it.
 
     owner       the fence of the node that holds the instance, None if nobody does: whom to hint at the end
+    expiry      the `Expiry` of a step that nobody has taken in time; None for all others
     lost        the name of the node that had begun an at-most-once step and died; None for all others
     spoke       the fence of the node that last said how far an earlier attempt was, with `heartbeat` as JSON of its
                 details; None if none did
@@ -46,11 +57,12 @@ class ClaimedTask(msgspec.Struct, frozen=True, kw_only=True):
     input: str
     asked_at: int
     first_at: int | None
-    started_at: int
+    started_at: int | None
     instance_id: str
     definition: str
     owner: int | None
     lost: str | None
+    expiry: str | None
     spoke: int | None
     heartbeat: str | None
 

@@ -155,10 +155,11 @@ class Incarnation(Services):
     async def stop(self, grace: float) -> None:
         """A clean stop: bodies get `grace` seconds, everything else is handed over at once."""
         await self.upkeep.stop()
+        loop = asyncio.get_running_loop()
+        until = loop.time() + grace
+        await self._drain(grace)
         await self.claimer.stop()
-        await self._stop_taking()
-        self.orchestrator.dispatcher.close()
-        await self.runner.stop(grace)
+        await self.runner.stop(max(0.0, until - loop.time()))  # for what was taken from queues
         self.transactions.close()
         await self.queues.stop(self._database.address.deadline)
         await self.journal.stop()
@@ -180,6 +181,20 @@ class Incarnation(Services):
         except TROUBLE as error:
             log.warning("steps that were taken from the queues are given back at the end: %s", error)
 
+    async def _drain(self, grace: float) -> None:
+        """Take and start nothing more; each instance leaves as soon as no body of it runs here."""
+        try:
+            await self._database.fetch("drain_nodes", [self.fence.number], None)
+        except TROUBLE as error:
+            log.warning("%s could not say that it drains: %s", self.name, error)
+        await self._stop_taking()
+        await self.claimer.drain()
+        draining = asyncio.get_running_loop().create_future()
+        # Turns are taken in plain callbacks.
+        asyncio.get_running_loop().call_soon(lambda: draining.set_result(self.orchestrator.drain()))
+        await draining
+        await self.orchestrator.memory.until_empty(grace)
+
     def abandon(self) -> None:
         """Drop everything at once, as a crash would."""
         self.upkeep.abandon()
@@ -192,6 +207,14 @@ class Incarnation(Services):
         self._drop()
         self.store.close()
         self.runner.abandon()
+
+    async def retire(self) -> None:
+        """After `abandon`, in a process that goes on: what its bodies used is closed behind them."""
+        try:
+            await self.runner.ended()
+            await self.resources.aclose()
+        except Exception:
+            log.exception("what the steps of %s used could not be closed", self.name)
 
     def _drop(self) -> None:
         for unlisten in self._unlisten:

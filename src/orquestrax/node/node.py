@@ -47,7 +47,8 @@ class Node:
     """One process's part of the cluster.
 
     Its parts begin with `start` and end with `stop`; `abandon` drops everything as a crash would. `client` starts
-    instances local-first as long as this node has an engine.
+    instances local-first as long as this node has an engine. `drained` is set when it has ended because somebody told
+    it to drain; it does not come back then.
     """
 
     def __init__(
@@ -72,6 +73,9 @@ class Node:
         self._created_by = created_by
         self._opened = AsyncExitStack()
         self._keeper: asyncio.Task[None] | None = None
+        self._leaving: asyncio.Task[None] | None = None
+        self.drained = asyncio.Event()
+        self._retiring: asyncio.Task[None] | None = None
         self.incarnation: Incarnation | None = None
         self._rechecker: Rechecker | None = None
 
@@ -129,10 +133,14 @@ class Node:
 
     async def stop(self, *, grace: float = 10.0) -> None:
         """End cleanly: running bodies get `grace` seconds, the rest is handed over."""
+        if self._leaving is not None:
+            await self._leaving
         if self._keeper is not None:
             self._keeper.cancel()
         if self.incarnation is not None:
             await self.incarnation.stop(grace)
+        if self._retiring is not None:
+            await self._retiring
         await self._opened.aclose()
 
     async def abandon(self) -> None:
@@ -187,12 +195,16 @@ class Node:
     async def _keep_alive(self) -> None:
         """Declared dead, or unable to renew its lease, this node drops its memory and comes back as another."""
         while self.incarnation is not None:
-            await self.incarnation.fenced.wait()
+            await self.incarnation.ending.wait()
+            if not self.incarnation.fenced.is_set():
+                self._leaving = asyncio.create_task(self._leave(self.incarnation), name="node drains")
+                return
             log.warning(
                 "%s %s: it drops its memory and comes back", self.incarnation.name, self.incarnation.why
             )
             former = self.incarnation.fence
             self.incarnation.abandon()
+            self._retiring = asyncio.create_task(self.incarnation.retire(), name="retiring")
             self.incarnation = None
             while self.incarnation is None:
                 try:
@@ -200,6 +212,13 @@ class Node:
                 except TROUBLE as error:
                     log.warning("cannot come back yet: %s", error)
                     await asyncio.sleep(RETRY)
+
+    async def _leave(self, incarnation: Incarnation) -> None:
+        """Somebody wants this node to drain."""
+        log.info("%s was told to drain", incarnation.name)
+        await incarnation.stop(self.options.grace if incarnation.grace is None else incarnation.grace)
+        self.incarnation = None
+        self.drained.set()
 
 
 @asynccontextmanager

@@ -16,6 +16,7 @@ class EngineOptions(msgspec.Struct, frozen=True, kw_only=True):
     margin       before the end of its lease a node that cannot renew it starts no more bodies; a fifth of the lease
     poll         between two looks at what is due, and at the other nodes
     upkeep       between two sweeps of what nobody needs any more
+    grace        that running bodies have to end in when somebody wants the node to drain and says no other
     stuck_after  seconds without a turn of the event loop until the log says who holds it
     exits        whether the process ends when its loop hangs: for processes that are nothing but a node
 
@@ -30,6 +31,7 @@ class EngineOptions(msgspec.Struct, frozen=True, kw_only=True):
     margin: float | None = None
     upkeep: float = 60.0
     lanes: int = 2
+    grace: float = 10.0
     stuck_after: float = 5.0
     exits: bool = False
 
@@ -41,6 +43,8 @@ class EngineOptions(msgspec.Struct, frozen=True, kw_only=True):
             )
 
 
-def engine_options(settings: Settings, *, exits: bool = False) -> EngineOptions:
+def engine_options(settings: Settings, *, exits: bool = False, grace: float = 10.0) -> EngineOptions:
     """Those that settings name. Raises SettingsError."""
-    return EngineOptions(heartbeat=settings.heartbeat, lease=settings.lease, poll=settings.poll, exits=exits)
+    return EngineOptions(
+        heartbeat=settings.heartbeat, lease=settings.lease, poll=settings.poll, exits=exits, grace=grace
+    )

@@ -17,7 +17,7 @@ from orquestrax.core.journal import Journal
 from orquestrax.core.orchestrator import Orchestrator
 from orquestrax.core.peers import Peers
 from orquestrax.core.store.database import Database
-from orquestrax.core.store.deaths import Death
+from orquestrax.core.store.deaths import Death, sweep
 from orquestrax.core.store.fence import Fence
 from orquestrax.core.store.hints import Hints
 from orquestrax.core.store.journalverbs import JournalStore
@@ -44,7 +44,10 @@ log = logging.getLogger(__name__)
 
 
 class Services:
-    """Everything that belongs to one fence. `fenced` is set when it is over, `why` says how that came."""
+    """Everything that belongs to one fence. `fenced` is set when it is over, `why` says how that came.
+
+    `ending` is set then, and also when somebody wants it to drain; `grace` is what they said of its bodies.
+    """
 
     def __init__(
         self,
@@ -59,6 +62,8 @@ class Services:
         self._askers = askers
         self.fence, self.name, self.machine, self.lease = fence, name, machine, lease
         self.fenced, self.why = asyncio.Event(), ""
+        self.ending = asyncio.Event()
+        self.grace: float | None = None
         self._database, self._hints = database, hints
 
     def build(self, part: Part, options: EngineOptions, may_beat: Callable[[], bool]) -> None:
@@ -105,7 +110,8 @@ class Services:
             owner=LogOwners(self.orchestrator.memory, self.runner),
             on_written=self._hints.view,
         )
-        self.upkeep = Upkeep([self.progress.sweep], every=options.upkeep)
+        sweeps = [self.progress.sweep, self._sweep_lost]
+        self.upkeep = Upkeep(sweeps, every=options.upkeep, leads=lambda: self.leader.leads)
         self._build_heartbeat(options, may_beat)
 
     def _build_heartbeat(self, options: EngineOptions, may_beat: Callable[[], bool]) -> None:
@@ -117,8 +123,10 @@ class Services:
             self.machine,
             every=options.poll,
             gap=max(2 * options.heartbeat, 2 * options.poll),
+            lead=options.lease,
             on_death=lambda death: self.heartbeat.tell(self._died, death),
         )
+        self.leader = observer.leader
         self.heartbeat = Heartbeat(
             address,
             self.fence.number,
@@ -128,6 +136,7 @@ class Services:
             on_beat=self._beaten,
             on_fenced=self._declared,
             on_expired=self._expired,
+            on_drain=self._to_drain,
             may_beat=may_beat,
             load=lambda: load_of(self.orchestrator, self.runner),
         )
@@ -193,6 +202,11 @@ class Services:
         self._hints.work()
         self._hints.tasks()
 
+    async def _sweep_lost(self) -> None:
+        """What owners still hold that are not alive: nothing, unless a declaration was not the last to write."""
+        if await sweep(self._database.address, self.fence.space):
+            self._hints.work()
+
     def _declared(self) -> None:
         self._over("was declared dead")
 
@@ -202,6 +216,11 @@ class Services:
     def _over(self, why: str) -> None:
         self.why = self.why or why
         self.fenced.set()
+        self.ending.set()
+
+    def _to_drain(self, grace: float | None) -> None:
+        self.grace = grace
+        self.ending.set()
 
     def _read(self, histories: Mapping[UUID, History]) -> None:
         """Of instances that this node takes over: their steps go on where their last heartbeats were."""

@@ -40,7 +40,7 @@ async def serving(
         steps=steps,
         roles=roles,
         migrates=migrates,
-        options=engine_options(settings, exits=True),
+        options=engine_options(settings, exits=True, grace=grace),
     )
     client = await node.start()
     relax()

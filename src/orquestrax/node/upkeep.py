@@ -1,4 +1,4 @@
-"""What has to be done now and then, by whichever node is there: sweeps that several may do without harm."""
+"""What has to be done now and then, by whichever node leads: sweeps that several may do without harm."""
 
 from __future__ import annotations
 
@@ -12,10 +12,16 @@ log = logging.getLogger(__name__)
 
 
 class Upkeep:
-    """Belongs to one incarnation. Each sweep is made as it starts, and every so many seconds."""
+    """Belongs to one incarnation. As long as it `leads`, each sweep is made every so many seconds."""
 
-    def __init__(self, sweeps: Sequence[Callable[[], Awaitable[None]]], *, every: float) -> None:
-        self._sweeps, self._every = tuple(sweeps), every
+    def __init__(
+        self,
+        sweeps: Sequence[Callable[[], Awaitable[None]]],
+        *,
+        every: float,
+        leads: Callable[[], bool] = lambda: True,
+    ) -> None:
+        self._sweeps, self._every, self._leads = tuple(sweeps), every, leads
         self._task: asyncio.Task[None] | None = None
 
     def start(self) -> None:
@@ -35,7 +41,7 @@ class Upkeep:
 
     async def _run(self) -> None:
         while True:
-            for sweep in self._sweeps:
+            for sweep in self._sweeps if self._leads() else ():
                 try:
                     await sweep()
                 except TROUBLE as error:

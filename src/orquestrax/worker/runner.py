@@ -174,6 +174,10 @@ class StepRunner:
         self._processes.abandon()
         self.reports.abandon()
 
+    async def ended(self) -> None:
+        """After `abandon`: wait until its bodies have ended, for as long as they may take for that."""
+        await _wait(self.abandoned, self._cancel_grace)
+
     def _begin(self, job: Job) -> Attempt:
         if self._stopping or job.key in self._attempts:
             raise RuntimeError(f"step {job.step.name!r} of {job.instance_id!r}: stopping, or running already")

@@ -31,6 +31,8 @@ from orquestrax.base.errors import PayloadError
         ),
         (b'[{"id":"\xff"}]', "here: the JSON is not UTF-8 at byte 0"),
         (b'{"id":"1"}', "here: expected array, got object"),
+        (b'{"id":', "here: not valid JSON: expecting value at line 1, column 7"),
+        (b'[{"id":1}', "here: not valid JSON: expecting ',' delimiter at line 1, column 10"),
         (b'[{"id":"1","parts":{"a":"b"}}]', "here: expected float | null, got str at $[0].parts[...]"),
     ],
 )

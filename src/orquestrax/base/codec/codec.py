@@ -13,7 +13,7 @@ from orquestrax.base.codec.defaults import plan_defaults, set_defaults
 from orquestrax.base.codec.faults import ENDLESS, find_fault, has_words, is_finite, one_line
 from orquestrax.base.codec.hooks import ENCODER, from_plain
 from orquestrax.base.codec.schemas import SchemaBuilder
-from orquestrax.base.codec.sentences import malformed, misfit
+from orquestrax.base.codec.sentences import breach, malformed, misfit
 from orquestrax.base.codec.shapes import read_shape
 from orquestrax.base.errors import DefinitionError, PayloadError, PayloadTooLarge
 
@@ -144,6 +144,8 @@ class Codec(Generic[T]):
         if not isinstance(error, msgspec.ValidationError):
             known = isinstance(error, msgspec.DecodeError | RecursionError | UnicodeError)
             return malformed(error, raw) if known else one_line(error)
+        if (broken := breach(raw)) is not None:  # behind what does not fit: that is not the type's affair
+            return malformed(broken, raw)
         what, path = misfit(error)
         allowed = choices(self._shape.root, path) if "enum value" in what else ""
         at = "" if path == "$" else f" at {path}"

@@ -49,6 +49,17 @@ def misfit(error: msgspec.ValidationError) -> tuple[str, str]:
     return _decapitalized(what.replace("`", "")), path.replace("`", "").replace(" - at ", " of ") or "$"
 
 
+def breach(raw: bytes | str) -> Exception | None:
+    """The error of text that is no JSON whatever its type; None if it is."""
+    try:
+        msgspec.json.decode(raw)
+    except msgspec.ValidationError:  # a number beyond all floats
+        return None
+    except (msgspec.DecodeError, RecursionError, UnicodeError) as error:
+        return error
+    return None
+
+
 def malformed(error: Exception, raw: bytes | str) -> str:  # noqa: PLR0911 - one line per way to be malformed
     """Why text is not JSON, with the position."""
     if isinstance(error, RecursionError):

@@ -233,6 +233,10 @@ class ClientStore:
         """Who went on with what these dead nodes (their fences) held."""
         return [Takeover(**dict(row)) for row in await self.database.fetch("takeovers", [*dead])]
 
+    async def drain(self, fences: Sequence[int], grace: float | None = None) -> builtins.list[str]:
+        """Tell live nodes to end; returns their names. `grace` is the seconds that their bodies have."""
+        return [row["name"] for row in await self.database.fetch("drain_nodes", list(fences), grace)]
+
     async def register(self, definitions: Sequence[DefinitionView]) -> None:
         """Store what a node has; an older registration of the same name and version is replaced."""
         for d in definitions:

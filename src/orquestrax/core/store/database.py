@@ -10,13 +10,14 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final, TypeVar
 from urllib.parse import urlsplit
 
 import asyncpg
 
 from orquestrax.base.errors import DatabaseError, DatabaseUnreachable, SchemaMismatch
+from orquestrax.core.store.pooler import PoolerConnection
 from orquestrax.core.store.statements import quoted_schema, statement
 
 T = TypeVar("T")
@@ -45,11 +46,22 @@ def visible(dsn: str) -> str:
     return re.sub(r"([?&]password=)[^&]*", r"\1…", shown)
 
 
+# What comes of prepared statements and settings of the session where each transaction may have another backend.
+_POOLED: Final = (
+    asyncpg.InvalidSQLStatementNameError,
+    asyncpg.DuplicatePreparedStatementError,
+    asyncpg.ProtocolViolationError,
+)
 _SENTENCES: Final[tuple[tuple[tuple[type[BaseException], ...], type[DatabaseError], str], ...]] = (
     (
         (asyncpg.InvalidPasswordError, asyncpg.InvalidAuthorizationSpecificationError),
         DatabaseError,
         "PostgreSQL at {where} refuses the user or password: {error}; check the database URL",
+    ),
+    (
+        _POOLED,
+        DatabaseError,
+        "{where} leads to a pooler ({error}): set `prepared = false`, and `listen` to an address without it",
     ),
     (
         (asyncpg.InvalidCatalogNameError,),
@@ -92,11 +104,33 @@ def explain(dsn: str, error: BaseException) -> DatabaseError:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Address:
-    """Which database, which schema, and how long to wait for an answer (seconds)."""
+    """Which database, which schema, and how long to wait for an answer (seconds).
+
+    prepared  False behind a transaction pooler: nothing is kept from one transaction to the next
+    listen    the address for LISTEN and NOTIFY, where `dsn` leads through a pooler
+    hints     False: nobody is told of anything, and everybody looks once in a poll
+    """
 
     dsn: str
     schema: str = "orquestrax"
     deadline: float = 10.0
+    prepared: bool = True
+    listen: str | None = None
+    hints: bool = True
+
+    def options(self, **server_settings: str) -> dict[str, Any]:
+        """How asyncpg connects to it; a pooler refuses settings of the session but the application's name."""
+        if self.prepared:
+            return {"server_settings": server_settings}
+        name = {"application_name": server_settings["application_name"]}
+        return {"server_settings": name, "statement_cache_size": 0, "connection_class": PoolerConnection}
+
+    @property
+    def listening(self) -> Address | None:
+        """Where hints are sent and heard; None if they are off, or could not come through the pooler."""
+        if not self.hints or not (self.prepared or self.listen):
+            return None
+        return replace(self, dsn=self.listen or self.dsn, prepared=True, listen=None)
 
 
 async def connect(
@@ -108,7 +142,7 @@ async def connect(
             connection = await asyncpg.connect(
                 address.dsn,
                 timeout=address.deadline,
-                server_settings={"application_name": name, **(settings or {})},
+                **address.options(application_name=name, **(settings or {})),
             )
             await prepare(connection)
     except (*CONNECTION_LOST, ValueError, TimeoutError, asyncpg.PostgresError) as error:
@@ -146,7 +180,7 @@ class Database:
             init=prepare,
             timeout=self.address.deadline,
             max_inactive_connection_lifetime=60,
-            server_settings={"application_name": "orquestrax pool", "plan_cache_mode": "force_custom_plan"},
+            **self.address.options(application_name="orquestrax pool", plan_cache_mode="force_custom_plan"),
         )
 
     async def close(self) -> None:
@@ -212,7 +246,7 @@ class Database:
         try:
             async with pool.acquire(timeout=self.address.deadline) as connection:
                 return await within(connection, work(connection), self.address.deadline)
-        except (*CONNECTION_LOST, TimeoutError, asyncpg.InvalidPasswordError) as error:
+        except (*CONNECTION_LOST, *_POOLED, TimeoutError, asyncpg.InvalidPasswordError) as error:
             raise explain(self.address.dsn, error) from error
 
 

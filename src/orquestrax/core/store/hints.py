@@ -38,7 +38,7 @@ class Hints:
     """Sends and receives hints over one connection; re-subscribes after every reconnect and then calls everybody."""
 
     def __init__(self, address: Address) -> None:
-        self._address = address
+        self._address, self._listening = address, address.listening
         self._listeners: dict[str, list[Listener]] = {}
         self._channels: set[str] = set()
         self._keys: set[UUID] = set()
@@ -62,8 +62,7 @@ class Hints:
 
     def work(self) -> None:
         """Something became due."""
-        self._channels.add(self.channel("work"))
-        self._wake.set()
+        self._hint(self.channel("work"))
 
     def tasks(self) -> None:
         """There are steps to take."""
@@ -77,17 +76,25 @@ class Hints:
 
     def node(self, fence: int) -> None:
         """There is mail for this node."""
-        self._channels.add(self.channel(f"node.{fence}"))
-        self._wake.set()
+        self._hint(self.channel(f"node.{fence}"))
 
     def view(self, key: UUID) -> None:
         """An instance changed."""
-        if not self._keys:
+        if self._listening is not None:
+            if not self._keys:
+                self._wake.set()
+            self._keys.add(key)
+
+    def _hint(self, channel: str) -> None:
+        if self._listening is not None:
+            self._channels.add(channel)
             self._wake.set()
-        self._keys.add(key)
 
     def start(self) -> None:
-        """Begin to listen and send."""
+        """Begin to listen and send, unless hints are off."""
+        if self._listening is None:
+            log.info("hints are off: everybody looks once in a poll")
+            return
         self._task = asyncio.create_task(self._run(), name="hints")
 
     async def stop(self) -> None:
@@ -113,7 +120,8 @@ class Hints:
     async def _run(self) -> None:
         while True:
             try:
-                self._connection = await connect(self._address, name="orquestrax hints", settings=UNSYNCED)
+                assert self._listening is not None
+                self._connection = await connect(self._listening, name="orquestrax hints", settings=UNSYNCED)
                 await self._serve(self._connection)
             except (OrquestraxError, *CONNECTION_LOST, asyncpg.PostgresError) as error:
                 self.connected = False

@@ -24,4 +24,6 @@ def columns_of(new: Sequence[tuple[UUID, NewTask]]) -> list[list[Any]]:
         [task.once for _, task in new],
         [task.input.decode() for _, task in new],
         [task.options for _, task in new],
+        [task.expires_at for _, task in new],
+        [task.expiry for _, task in new],
     ]

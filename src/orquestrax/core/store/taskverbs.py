@@ -43,9 +43,9 @@ class TaskStore(Held):
         )
         return [ClaimedTask(**dict(row)) for row in rows]
 
-    async def claim_lost(self, limit: int) -> list[ClaimedTask]:
-        """Take at-most-once steps that were lost with their worker, to tell their workflows."""
-        return [ClaimedTask(**dict(row)) for row in await self._fenced("claim_lost", limit)]
+    async def claim_failed(self, limit: int) -> list[ClaimedTask]:
+        """Take steps that will not run: at-most-once ones that were lost with their worker, and those out of time."""
+        return [ClaimedTask(**dict(row)) for row in await self._fenced("claim_failed", limit)]
 
     async def tell(self, messages: Sequence[TaskMessage]) -> dict[BodyKey, int | None]:
         """Send what came of tasks to their instances; returns those that were heard, with the owner to hint.
@@ -82,9 +82,9 @@ class TaskStore(Held):
         return [row["queues"] for row in await self._read("peers", self.fence.number)]
 
 
-async def queues_of(database: Database, *, lease: float = 10.0) -> list[QueueView]:
-    """The queues of the cluster, by name; nodes count as alive for `lease` seconds after a heartbeat."""
-    return [QueueView(**dict(row)) for row in await database.fetch("queues", lease)]
+async def queues_of(database: Database) -> list[QueueView]:
+    """The queues of the cluster, by name."""
+    return [QueueView(**dict(row)) for row in await database.fetch("queues")]
 
 
 def _row(message: TaskMessage) -> tuple[Any, ...]:

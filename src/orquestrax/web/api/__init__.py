@@ -9,17 +9,19 @@ addresses  of instances: any id can be asked for
 instances  start, list, look, read logs, signal, cancel, terminate
 definitions
 nodes      of the cluster
+queues     of the cluster
 health     /health/live and /health/ready, for whoever keeps the process alive
 """
 
 from fastapi import APIRouter
 
-from orquestrax.web.api import definitions, health, instances, nodes
+from orquestrax.web.api import definitions, health, instances, nodes, queues
 
 router = APIRouter()
 router.include_router(instances.router, prefix="/api/v1")
 router.include_router(definitions.router, prefix="/api/v1")
 router.include_router(nodes.router, prefix="/api/v1")
+router.include_router(queues.router, prefix="/api/v1")
 router.include_router(health.router)
 
 __all__ = ["router"]

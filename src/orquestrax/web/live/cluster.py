@@ -8,13 +8,14 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from orquestrax.core.store.clientverbs import ClientStore, NodeView
+from orquestrax.core.store.taskverbs import queues_of
 from orquestrax.core.store.webverbs import WebStore
 from orquestrax.web.context import Neighbours, WebContext
 from orquestrax.web.live.topics import Fragments
 from orquestrax.web.render import fragment
 from orquestrax.web.views.cluster import Cluster, Spread, cluster, spread_of
 
-PARTS = ("summary", "mixed", "spread", "cards", "happenings", "gone")
+PARTS = ("summary", "mixed", "spread", "cards", "queues", "happenings", "gone")
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +63,7 @@ async def read_cluster(context: WebContext, run: UUID | None) -> Cluster:
         await store.takeovers(dead) if dead else [],
         now=await reads.now(),
         killable={node.fence for node in nodes if may_be_killed(node, context.neighbours)},
+        queues=await queues_of(store.database),
         spread=None if run is None else await _spread(store, reads, run, nodes),
     )
 

@@ -8,6 +8,7 @@ from typing import Final
 
 from orquestrax.client.nodes import WORKING, Code, Load, code_of, load_of, mixed, standing
 from orquestrax.core.store.clientverbs import InstanceView, NodeView, Takeover
+from orquestrax.model.tasks import QueueView
 from orquestrax.web.views.clock import SECOND
 from orquestrax.web.views.statuses import STATUSES, Look
 
@@ -86,6 +87,7 @@ class Cluster:
     gone: tuple[Card, ...]
     happenings: tuple[Happening, ...]
     mixed: Mapping[str, Mapping[Code, Sequence[str]]]
+    queues: tuple[QueueView, ...]
     spread: Spread | None
 
     @property
@@ -104,6 +106,7 @@ def cluster(
     *,
     now: int,
     killable: Collection[int] = (),
+    queues: Sequence[QueueView] = (),
     spread: Spread | None = None,
 ) -> Cluster:
     """From rows; `killable` are fences."""
@@ -114,6 +117,7 @@ def cluster(
         gone=tuple(card for card in cards if card.look.word not in WORKING),
         happenings=tuple(happenings(nodes, takeovers)[:MOST]),
         mixed=mixed(nodes),
+        queues=tuple(queues),
         spread=spread,
     )
 

@@ -25,7 +25,7 @@ from orquestrax.worker.queues.pace import Pace
 
 log = logging.getLogger(__name__)
 BATCH: Final = 500  # tasks of one executor in one claim
-LOST: Final = 100
+FAILED: Final = 100
 TROUBLE: Final = (*CONNECTION_LOST, OrquestraxError, TimeoutError, asyncpg.PostgresError)
 
 
@@ -127,9 +127,8 @@ class QueueClaimer:
             self._look_at = now + self._poll
             if self._dispatcher.peers.observe(await self._store.peers()):
                 self._on_shared()
-            self._on_tasks(await self._store.claim_lost(LOST))
-            if self._held:
-                await self._compare()
+            self._on_tasks(await self._store.claim_failed(FAILED))
+            await self._compare()
         while self._more and not self._stopping:
             free = self._free()
             if not free or not await self._claim(free):

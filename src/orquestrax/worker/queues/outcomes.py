@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 import msgspec
 
 from orquestrax.base import failures
@@ -9,7 +11,10 @@ from orquestrax.core.delivery import RESULT, step_ended, step_retrying
 from orquestrax.core.once import interrupted
 from orquestrax.model import events
 from orquestrax.model.jobs import Errored, Job, Succeeded
-from orquestrax.model.tasks import ClaimedTask, TaskMessage
+from orquestrax.model.tasks import ClaimedTask, Expiry, TaskMessage
+from orquestrax.worker.limits import Limit
+
+_EXPIRY: Final = msgspec.json.Decoder(Expiry).decode
 
 
 def ended(job: Job, outcome: Succeeded | Errored, node: str) -> TaskMessage:
@@ -35,8 +40,8 @@ def failed(task: ClaimedTask, error: BaseException, node: str, now: int) -> Task
         step=task.step,
         attempt=task.attempt,
         node=node,
-        started_at=task.started_at,
-        ended_at=max(now, task.started_at),
+        started_at=task.started_at or now,
+        ended_at=max(now, task.started_at or now),
         error=events.raw(failures.encode(error, step=task.step)),
     )
     return TaskMessage(
@@ -54,6 +59,12 @@ def lost(task: ClaimedTask, now: int) -> TaskMessage:
     """An at-most-once step whose node died with it."""
     node = task.lost or ""
     return failed(task, interrupted(task.step, node), node, now)
+
+
+def expired(task: ClaimedTask, now: int) -> TaskMessage:
+    """A step that nobody has taken in time."""
+    why = _EXPIRY(task.expiry or "")
+    return failed(task, Limit(0, why.option, why.seconds).error(task.step), "", now)
 
 
 def refused(message: TaskMessage, error: BaseException) -> TaskMessage:

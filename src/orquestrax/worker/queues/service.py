@@ -130,8 +130,9 @@ class Queues:
             key = BodyKey(task.instance, task.command)
             if self.held.get(key) is not task:
                 continue
-            if task.lost is not None:
-                self._completer.add(outcomes.lost(task, self._clock.now()))
+            if task.lost is not None or task.expiry is not None:
+                told = outcomes.lost if task.lost is not None else outcomes.expired
+                self._completer.add(told(task, self._clock.now()))
                 continue
             try:
                 step = self._step(task)

@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 from sqlalchemy.pool import NullPool
 
 from orquestrax.core.store.conclusion import Asked, Rows
+from orquestrax.core.store.database import Address
 from orquestrax.worker.transactions import by_asyncpg, by_psycopg
 
 ISOLATION: Final = "READ COMMITTED"
@@ -23,15 +24,15 @@ JOINING: Final = "create_savepoint"
 class AsyncAlchemySession:
     """The body is handed an `AsyncSession` or an `AsyncConnection`."""
 
-    def __init__(self, dsn: str, name: str, cls: Any) -> None:
-        self._dsn, self._name, self._cls = dsn, name, cls
+    def __init__(self, address: Address, name: str, cls: Any) -> None:
+        self._address, self._name, self._cls = address, name, cls
         self._connection: AsyncConnection | None = None
         self._handed: Any = None
         self._raw: Any = None
 
     async def open(self, guard: Asked) -> Any:
         async def connect() -> Any:
-            self._raw = await by_asyncpg.connect(self._dsn, self._name)
+            self._raw = await by_asyncpg.connect(self._address, self._name)
             return self._raw
 
         engine = create_async_engine(
@@ -76,15 +77,15 @@ class AsyncAlchemySession:
 class AlchemySession:
     """The body is handed a `Session` or a `Connection`."""
 
-    def __init__(self, dsn: str, name: str, cls: Any) -> None:
-        self._dsn, self._name, self._cls = dsn, name, cls
+    def __init__(self, address: Address, name: str, cls: Any) -> None:
+        self._address, self._name, self._cls = address, name, cls
         self._connection: Connection | None = None
         self._handed: Session | Connection | None = None
         self._raw: psycopg.Connection[Any] | None = None
 
     def open(self, guard: Asked) -> Session | Connection:
         def connect() -> Any:
-            self._raw = by_psycopg.connect(psycopg.Connection, self._dsn, self._name)
+            self._raw = by_psycopg.connect(psycopg.Connection, self._address, self._name)
             return self._raw
 
         engine = create_engine(

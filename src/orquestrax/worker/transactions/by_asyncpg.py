@@ -7,7 +7,7 @@ from typing import Any, Final
 import asyncpg
 
 from orquestrax.core.store.conclusion import Asked, Rows
-from orquestrax.core.store.database import CONNECTION_LOST
+from orquestrax.core.store.database import CONNECTION_LOST, Address
 
 CLOSING: Final = 5.0  # seconds for saying goodbye to the server
 
@@ -15,12 +15,12 @@ CLOSING: Final = 5.0  # seconds for saying goodbye to the server
 class AsyncpgSession:
     """The body is handed an `asyncpg.Connection` in a transaction."""
 
-    def __init__(self, dsn: str, name: str, _cls: Any) -> None:
-        self._dsn, self._name = dsn, name
+    def __init__(self, address: Address, name: str, _cls: Any) -> None:
+        self._address, self._name = address, name
         self._connection: asyncpg.Connection | None = None
 
     async def open(self, guard: Asked) -> asyncpg.Connection:
-        self._connection = connection = await connect(self._dsn, self._name)
+        self._connection = connection = await connect(self._address, self._name)
         await connection.transaction(isolation="read_committed").start()
         await self.run(guard)
         return connection
@@ -47,11 +47,10 @@ class AsyncpgSession:
             self._connection.terminate()
 
 
-async def connect(dsn: str, name: str) -> asyncpg.Connection:
+async def connect(address: Address, name: str) -> asyncpg.Connection:
     """A connection of the step's own."""
-    return await asyncpg.connect(
-        dsn, server_settings={"application_name": name, "client_connection_check_interval": "1s"}
-    )
+    options = address.options(application_name=name, client_connection_check_interval="1s")
+    return await asyncpg.connect(address.dsn, **options)
 
 
 async def run(connection: asyncpg.Connection | None, asked: Asked) -> Rows:

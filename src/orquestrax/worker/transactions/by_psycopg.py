@@ -10,19 +10,25 @@ from typing import Any, Final
 import psycopg
 
 from orquestrax.core.store.conclusion import Asked, Rows
+from orquestrax.core.store.database import Address
 
-OPTIONS: Final = "-c client_connection_check_interval=1s"
+OPTIONS: Final = {"options": "-c client_connection_check_interval=1s"}
+POOLED: Final = {
+    "prepare_threshold": None
+}  # a pooler refuses options, and ends the backend of who has gone by itself
 
 
 class AsyncPsycopgSession:
     """The body is handed a `psycopg.AsyncConnection` in a transaction."""
 
-    def __init__(self, dsn: str, name: str, cls: Any) -> None:
-        self._dsn, self._name, self._cls = dsn, name, cls
+    def __init__(self, address: Address, name: str, cls: Any) -> None:
+        self._address, self._name, self._cls = address, name, cls
         self._connection: psycopg.AsyncConnection[Any] | None = None
 
     async def open(self, guard: Asked) -> psycopg.AsyncConnection[Any]:
-        connection = await self._cls.connect(self._dsn, application_name=self._name, options=OPTIONS)
+        connection = await self._cls.connect(
+            self._address.dsn, application_name=self._name, **(OPTIONS if self._address.prepared else POOLED)
+        )
         self._connection = connection
         await connection.set_isolation_level(psycopg.IsolationLevel.READ_COMMITTED)
         # Inside of this block psycopg refuses commit() and rollback(); it is left by closing the connection.
@@ -62,12 +68,12 @@ class AsyncPsycopgSession:
 class PsycopgSession:
     """The body is handed a `psycopg.Connection` in a transaction."""
 
-    def __init__(self, dsn: str, name: str, cls: Any) -> None:
-        self._dsn, self._name, self._cls = dsn, name, cls
+    def __init__(self, address: Address, name: str, cls: Any) -> None:
+        self._address, self._name, self._cls = address, name, cls
         self._connection: psycopg.Connection[Any] | None = None
 
     def open(self, guard: Asked) -> psycopg.Connection[Any]:
-        self._connection = connection = connect(self._cls, self._dsn, self._name)
+        self._connection = connection = connect(self._cls, self._address, self._name)
         connection.isolation_level = psycopg.IsolationLevel.READ_COMMITTED
         self._block = connection.transaction()  # as above
         self._block.__enter__()
@@ -95,9 +101,11 @@ class PsycopgSession:
             cut(self._connection)
 
 
-def connect(cls: Any, dsn: str, name: str) -> psycopg.Connection[Any]:
+def connect(cls: Any, address: Address, name: str) -> psycopg.Connection[Any]:
     """A connection of the step's own."""
-    connection: psycopg.Connection[Any] = cls.connect(dsn, application_name=name, options=OPTIONS)
+    connection: psycopg.Connection[Any] = cls.connect(
+        address.dsn, application_name=name, **(OPTIONS if address.prepared else POOLED)
+    )
     return connection
 
 

@@ -27,7 +27,7 @@ class Transactions:
 
     def session(self, attempt: Attempt) -> Any:
         """A connection for this attempt, not open yet."""
-        return session_of(attempt.job.step.transaction, self._address.dsn, self._fence.steps_name)
+        return session_of(attempt.job.step.transaction, self._address, self._fence.steps_name)
 
     def conclusion(self, attempt: Attempt) -> Conclusion:
         """How its transaction begins and ends."""

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 
 if TYPE_CHECKING:
     from orquestrax.core.store.conclusion import Asked, Rows
+    from orquestrax.core.store.database import Address
     from orquestrax.define.transaction import Driver, Taken
 
 
@@ -69,7 +70,7 @@ _PLACES: Final[dict[Driver, tuple[str, str]]] = {
 }
 
 
-def session_of(taken: Taken, dsn: str, name: str) -> Any:
+def session_of(taken: Taken, address: Address, name: str) -> Any:
     """A session for this step, not open yet; `name` is how its connection is known to the server."""
     module, cls = _PLACES[taken.driver]
-    return getattr(import_module(f"{__package__}.{module}"), cls)(dsn, name, taken.cls)
+    return getattr(import_module(f"{__package__}.{module}"), cls)(address, name, taken.cls)

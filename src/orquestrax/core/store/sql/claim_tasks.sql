@@ -49,5 +49,5 @@ left join {schema}.progress as p on p.instance = ranked.instance and p.command =
 where t.instance = ranked.instance and t.command = ranked.command and ranked.place <= ranked.free
   and exists (select from {schema}.nodes where fence = $1 and status = 'alive')
 returning t.instance, t.command, t.attempt, t.step, t.queue, t.options::text, t.input::text, t.asked_at, t.first_at,
-          t.started_at, i.id as instance_id, i.definition, i.owner, null::text as lost,
+          t.started_at, i.id as instance_id, i.definition, i.owner, null::text as lost, null::text as expiry,
           p.node as spoke, p.details::text as heartbeat

@@ -1,5 +1,4 @@
--- The queues in which steps wait or of which steps run on other nodes than their instance's choice, and those that
--- live nodes ($1: seconds without a heartbeat that count as alive) serve by name. No locks.
+-- The queues in which steps wait, or from which nodes have taken some, and those that live nodes (heard of within their lease) serve by name. No locks.
 with load as (
     select queue, count(*) filter (where worker is null)::integer as waiting,
            count(*) filter (where worker is not null)::integer as running,
@@ -7,7 +6,7 @@ with load as (
     from {schema}.tasks group by queue
 ), server as (
     select fence, name, queues from {schema}.nodes
-    where status = 'alive' and 'worker' = any(roles) and seen_at > {schema}.now() - make_interval(secs => $1::double precision)
+    where status = 'alive' and 'worker' = any(roles) and seen_at > {schema}.now() - make_interval(secs => lease)
 ), known as (
     select queue from load
     union
