@@ -24,6 +24,7 @@ from orquestrax.define.resources import Resources
 from orquestrax.define.workflow import Workflow
 from orquestrax.model.jobs import Job
 from orquestrax.node.askers import Askers
+from orquestrax.node.upkeep import Upkeep
 from orquestrax.worker.runner import StepRunner
 from tests.simulation.network import Line
 from tests.simulation.stores import (
@@ -95,7 +96,7 @@ class Incarnation:
         process = self._process
         observer = Watch(
             address, self.fence, process.machine, every=poll, gap=max(2 * HEARTBEAT, 2 * poll), clock=process.loop.time,
-            on_death=lambda _death: process.hints.work(),
+            lead=LEASE, on_death=lambda _death: process.hints.work(),
         )  # fmt: skip
         observer.line = process.line
         self.heartbeat = Beat(
@@ -103,6 +104,14 @@ class Incarnation:
             on_fenced=self.fenced.set, on_expired=self.fenced.set,
         )  # fmt: skip
         self.heartbeat.line = process.line
+        self.upkeep = Upkeep([self._sweep], every=20.0, leads=lambda: observer.leader.leads)
+
+    async def _sweep(self) -> None:
+        line = self._process.line()
+        try:
+            await sweep(line)
+        finally:
+            line.drop()
 
     async def start(self) -> None:
         await self.journal.start()
@@ -114,12 +123,14 @@ class Incarnation:
         ]
         self.claimer.start()
         self.heartbeat.start()
+        self.upkeep.start()
 
     def abandon(self) -> None:
         """Drop everything at once, as `node.incarnation` does."""
         self.claimer.abandon()
         self.journal.abandon()
         self.heartbeat.abandon()
+        self.upkeep.abandon()
         for unlisten in self._unlisten:
             unlisten()
         asyncio.get_running_loop().call_soon(self.orchestrator.close)
@@ -183,12 +194,3 @@ class Watch(Observer):
         finally:
             line.drop()
             del self._declaring[row["fence"]]
-
-    async def _sweep(self) -> None:
-        line = self.line()
-        try:
-            await sweep(line)
-        except TROUBLE:
-            return
-        finally:
-            line.drop()

@@ -10,7 +10,6 @@ from functools import partial
 from typing import Any
 
 from orquestrax.base import ids
-from orquestrax.cluster import observer
 from orquestrax.core import wholerun
 from tests.checker import Call
 from tests.simulation import flows
@@ -48,7 +47,7 @@ class Simulation:
         self.processes: list[Process] = []
         self.gone: set[str] = set()
         self.outages: list[tuple[int, int]] = []
-        self._boots = 0
+        self._boots = self._looked = 0
 
     def run(self) -> None:
         """To the end, and judge."""
@@ -88,14 +87,13 @@ class Simulation:
 
     def _done(self) -> bool:
         """Everything has ended and nobody waits for an answer: checked now and then, as time goes on."""
-        return (
-            self.world.now > self.plan.calm_at / 3 and all(call.over for call in self.calls) and self._ended()
-        )
+        looked, self._looked = self._looked, len(self.trace.lines)
+        return looked != self._looked and all(call.over for call in self.calls) and self._ended()
 
     def _ended(self) -> bool:
-        if self.world.now <= self.plan.calm_at and self.plan.faults:
+        if self.world.now <= (self.plan.calm_at if self.plan.faults else self.plan.calm_at / 3):
             return False
-        return all(row["status"] in ENDED for row in self.database.statements.tables.instances.values())
+        return all(status in ENDED for status in self.database.statuses())
 
     # -- faults --
 
@@ -168,13 +166,13 @@ class Simulation:
 @contextmanager
 def _seeded(seed: int, world: World) -> Iterator[None]:
     """Ids and dice that the engine takes from elsewhere follow from the seed, too."""
-    factory, dice, rhythm = ids._factory, wholerun._random, observer.random
+    factory, dice = ids._factory, wholerun._random
     ids._factory = ids.UuidFactory(lambda: world.time * 1_000, lambda: random.Random(seed))
-    wholerun._random, observer.random = random.Random(seed), random.Random(seed)  # type: ignore[assignment]
+    wholerun._random = random.Random(seed)
     try:
         yield
     finally:
-        ids._factory, wholerun._random, observer.random = factory, dice, rhythm
+        ids._factory, wholerun._random = factory, dice
 
 
 def simulate(seed: int, database: Any = None) -> Simulation:

@@ -181,7 +181,7 @@ class Server:
         return presuming
 
     def _alive(self, fence: int) -> bool:
-        return bool(self.database.statements.passes(fence))
+        return bool(self.database.passes(fence))
 
     # -- the end of sessions and locks --
 

@@ -82,7 +82,8 @@ class SimulatedNodeStore(NodeStore):
     async def owned(self) -> list[InstanceRow]:
         async def work(connection: Any) -> list[InstanceRow]:
             await self.fence.check(connection, self._schema)
-            return [_row(row) for row in await connection.fetch(self._sql("owned"), self.fence.number)]
+            rows = await connection.fetch(self._sql("owned"), self.fence.number)
+            return [_row(row) for row in sorted(rows, key=lambda row: row["key"])]
 
         rows: list[InstanceRow] = await self._exchange(
             lambda: fenced(self._line, self.fence, work, "owned", exclusive=True)
@@ -97,7 +98,9 @@ class SimulatedNodeStore(NodeStore):
 
     async def _fenced(self, name: str, *arguments: Any) -> list[Any]:
         async def work(connection: Any) -> Any:
-            return await connection.fetch(self._sql(name), self.fence.number, *arguments)
+            rows = await connection.fetch(self._sql(name), self.fence.number, *arguments)
+            # In which order an UPDATE returns its rows is PostgreSQL's affair.
+            return sorted(rows, key=lambda row: row["key"]) if name.startswith("claim") else rows
 
         return await self._exchange(lambda: fenced(self._line, self.fence, work, name))
 
@@ -197,8 +200,9 @@ class Connection:
 
     async def fetch(self, text: str, *arguments: Any) -> list[Any]:
         schema = self._line.server.database.schema
-        name = next(name for name in ("heartbeat", "watch_nodes") if statement(schema, name) == text)
-        return await single(self._line, name, *arguments)
+        name = next(name for name in ("heartbeat", "watch_nodes", "lead") if statement(schema, name) == text)
+        rows = await single(self._line, name, *arguments)
+        return sorted(rows, key=lambda row: row["fence"]) if name == "watch_nodes" else rows
 
     def is_closed(self) -> bool:
         return not self._line.open

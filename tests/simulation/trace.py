@@ -31,5 +31,5 @@ def _shown(answer: Any) -> str:
     if isinstance(answer, InstanceRow):
         return f"{answer.id}:{answer.status}"
     if hasattr(answer, "items"):
-        return " ".join(f"{name}={value!r}" for name, value in answer.items())
+        return " ".join(f"{name}={value!r}" for name, value in sorted(answer.items()))
     return repr(answer)

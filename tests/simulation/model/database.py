@@ -43,6 +43,14 @@ class Database:
                 self.statements.tables = before
             raise
 
+    def passes(self, fence: int) -> bool:
+        """Whether this node is alive."""
+        return self.statements.passes(fence)
+
+    def statuses(self) -> list[str]:
+        """Of all instances."""
+        return [row["status"] for row in self.statements.tables.instances.values()]
+
     def dump(self) -> dict[str, Any]:
         """All that is stored."""
         tables = self.statements.tables

@@ -32,7 +32,7 @@ class NodeStatements(Model):
         if node["status"] != "alive":
             return []
         node.update(heartbeat=node["heartbeat"] + 1, seen_at=self.now)
-        return [{"heartbeat": node["heartbeat"], "now": self.now}]
+        return [{"heartbeat": node["heartbeat"], "now": self.now, "draining": False, "grace": None}]
 
     def watch_nodes(self, me: int, boot_id: str, home_id: str) -> list[Row]:
         return [
@@ -40,6 +40,15 @@ class NodeStatements(Model):
              "neighbour": (node["boot_id"], node["home_id"]) == (boot_id, home_id)}
             for node in self.tables.nodes.values() if node["status"] == "alive" and node["fence"] != me
         ]  # fmt: skip
+
+    def lead(self, me: int, seconds: float) -> list[Row]:
+        leader = self.tables.leader
+        holds, over = leader["fence"] == me, leader["until"] <= self.now
+        if not self.passes(me) or not (holds or over):
+            return []
+        term = leader["term"] if holds and not over else leader["term"] + 1
+        leader.update(fence=me, term=term, until=self.now + round(seconds * 1_000_000))
+        return [{"term": term}]
 
     def is_alive(self, fence: int) -> list[Row]:
         return [{"alive": True}] if self.passes(fence) else []

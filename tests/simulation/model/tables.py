@@ -20,6 +20,7 @@ class Tables:
     events: dict[UUID, list[Row]] = field(default_factory=dict)
     inbox: dict[UUID, dict[int, Row]] = field(default_factory=dict)
     nodes: dict[int, Row] = field(default_factory=dict)
+    leader: Row = field(default_factory=lambda: {"fence": None, "term": 0, "until": 0})
 
     def copied(self) -> Tables:
         """What a rollback goes back to."""
@@ -29,6 +30,7 @@ class Tables:
             {key: list(rows) for key, rows in self.events.items()},
             {key: dict(rows) for key, rows in self.inbox.items()},
             {fence: dict(row) for fence, row in self.nodes.items()},
+            dict(self.leader),
         )
 
 
