@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import json
+from collections.abc import AsyncIterator
 from uuid import UUID
 
+import msgspec
 import pytest
 
+from orquestrax.base.ids import uuid7
 from orquestrax.core.store.batch import BatchWriter
 from orquestrax.core.store.deaths import absolve, declare_dead
 from orquestrax.core.store.fence import Fence
 from orquestrax.core.store.nodeverbs import NodeStore
+from orquestrax.core.store.taskverbs import TaskStore
 from orquestrax.model.rows import Verdict
+from orquestrax.model.tasks import ClaimedTask
+from orquestrax.worker.queues.outcomes import lost
 from tests.store.support import Rig, Told, event
 
 CODE = {"d": {"version": "1", "digest": "abc"}}
@@ -218,3 +224,101 @@ async def test_I8_a_takeover_that_is_not_yet_history_is_not_forgotten(rig: Rig, 
     assert [row.lost_owner for row in await cluster.store.owned()] == [dead]
     await cluster.write(key, "taken_over")
     assert [row.lost_owner for row in await cluster.store.owned()] == [None]
+
+
+async def task(rig: Rig, command: int, *, once: bool = False) -> None:
+    """A step that waits in the queue; its instance is nobody's concern."""
+    key = await rig.pending(f"of task {command}")
+    await rig.rows("update {schema}.instances set wake_at = null where key = $1", key)
+    await rig.rows(
+        "insert into {schema}.tasks (instance, command, step, queue, available_at, attempt, asked_at, once, input,"
+        " options) values ($1, $2, 's', 'default', {schema}.now(), 1, {schema}.now(), $3, '[]', '{}')",
+        key, command, once,
+    )  # fmt: skip
+
+
+class Workers(Cluster):
+    """The same, of steps that are claimed from the queue."""
+
+    def __init__(self, rig: Rig, told: Told) -> None:
+        super().__init__(rig, told)
+        self.opened: list[TaskStore] = []
+
+    async def node(self) -> None:
+        await super().node()
+        self.tasks = TaskStore(self.rig.database, self.fence)
+        self.opened.append(self.tasks)
+
+    async def claim(self) -> set[int]:
+        claimed = await self.tasks.claim({"async": 9}, ["s"], None, {})
+        return {each.command for each in claimed}
+
+    async def lost(self) -> dict[int, int]:
+        return {each.command: each.suspicion for each in await self.tasks.claim_failed(9)}
+
+
+@pytest.fixture
+async def workers(rig: Rig, told: Told) -> AsyncIterator[Workers]:
+    made = Workers(rig, told)
+    await made.node()
+    yield made
+    for store in made.opened:
+        store.close()
+
+
+async def test_I18_a_step_of_a_queue_is_convicted_alone_too(rig: Rig, workers: Workers):
+    for command in (1, 2):
+        await task(rig, command)
+    assert await workers.claim() == {1, 2}
+    await workers.dies()
+    assert await workers.claim() == {1, 2}, "the first death is held against nobody"
+    await workers.dies()
+    (first,) = await workers.claim()
+    assert await workers.claim() == set(), "one suspect at a time"
+    await workers.dies()
+    assert await workers.lost() == {first: 3}
+    (second,) = await workers.claim()
+    assert {first, second} == {1, 2}
+
+
+async def test_I18_a_step_that_has_run_for_a_minute_is_no_suspect(rig: Rig, workers: Workers):
+    await task(rig, 1)
+    for _ in range(4):
+        assert await workers.claim() == {1}
+        await rig.rows("update {schema}.tasks set started_at = started_at - interval '61 s'")
+        await workers.dies()
+        assert await rig.value("select suspicion from {schema}.tasks") == 1
+    assert await workers.lost() == {}
+
+
+async def test_I18_steps_and_instances_are_suspects_of_the_same_death(rig: Rig, workers: Workers):
+    """One of each: nobody is convicted."""
+    await task(rig, 1)
+    key = await rig.pending("instance")
+    for lane in (1, 0, 2):
+        assert await workers.take(lane) == {key}
+        assert await workers.claim() == {1}
+        assert await workers.dies() == []
+    assert await workers.lost() == {}
+    assert await workers.claim() == {1}
+    await workers.dies()
+    assert await workers.lost() == {1: 4}, "alone it is"
+
+
+async def test_I18_a_death_that_does_not_count_is_held_against_no_step(rig: Rig, workers: Workers):
+    await task(rig, 1)
+    for _ in range(4):
+        assert await workers.claim() == {1}
+        await workers.dies(counts=False)
+    assert await rig.value("select suspicion from {schema}.tasks") == 0
+
+
+def test_I18_a_convicted_step_says_why():
+    claimed = ClaimedTask(
+        instance=uuid7(), command=1, attempt=1, step="s", queue="default", options="{}", input="[]", asked_at=1,
+        first_at=None, started_at=1, instance_id="i", definition="d", owner=None, lost="n-3", expiry=None, spoke=None,
+        heartbeat=None, suspicion=3,
+    )  # fmt: skip
+    assert "3 nodes in a row died while they ran it, and on the last one, n-3" in lost(claimed, 2).payload
+    once = lost(msgspec.structs.replace(claimed, suspicion=1), 2).payload
+    assert "being at_most_once it is not run again" in once

@@ -176,7 +176,10 @@ class StepTimedOut(StepFailed, TimeoutError):
 
 
 class StepInterrupted(StepFailed):
-    """An at-most-once step was begun and its node was lost: whether it took effect is not known."""
+    """A step was begun, its node was lost, and it is not run again: whether it took effect is not known.
+
+    So it is with at-most-once steps, and with a step that has ended each node that ran it.
+    """
 
     code = "OX1503"
 

@@ -43,7 +43,8 @@ class ClaimedTask(msgspec.Struct, frozen=True, kw_only=True):
 
     owner       the fence of the node that holds the instance, None if nobody does: whom to hint at the end
     expiry      the `Expiry` of a step that nobody has taken in time; None for all others
-    lost        the name of the node that had begun an at-most-once step and died; None for all others
+    lost        the name of the node that had begun it and died, of a step that is not run again; None for all others
+    suspicion   how many nodes in a row died while they ran it
     spoke       the fence of the node that last said how far an earlier attempt was, with `heartbeat` as JSON of its
                 details; None if none did
     """
@@ -53,6 +54,7 @@ class ClaimedTask(msgspec.Struct, frozen=True, kw_only=True):
     attempt: int
     step: str
     queue: str
+    executor: str
     options: str
     input: str
     asked_at: int
@@ -65,6 +67,7 @@ class ClaimedTask(msgspec.Struct, frozen=True, kw_only=True):
     expiry: str | None
     spoke: int | None
     heartbeat: str | None
+    suspicion: int = 0
 
 
 class TaskMessage(msgspec.Struct, frozen=True, kw_only=True):

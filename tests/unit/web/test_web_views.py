@@ -175,7 +175,7 @@ def test_a_history_begins_with_what_the_row_says() -> None:
         "cancel requested: why",
     ]
     later = entries(instance(), events.rows[1:], frozenset())
-    assert [entry.text for entry in later] == ['cancel requested: "why"']
+    assert [entry.text for entry in later] == ["cancel requested: why"]
     assert entries(instance(started_at=None), [], frozenset())[-1].text == "created by dashboard"
 
 

@@ -157,5 +157,6 @@ async def _free(
 ) -> tuple[list[asyncpg.Record], int]:
     """The instances that were freed, and how many tasks."""
     instances = await connection.fetch(statement(schema, "free_instances"), fence, counts)
-    tasks = await connection.execute(statement(schema, "free_tasks"), fence)
+    suspects = sum(row["suspicion"] > 1 for row in instances)
+    tasks = await connection.execute(statement(schema, "free_tasks"), fence, counts, suspects)
     return instances, int(tasks.rsplit(" ", 1)[1])

@@ -7,6 +7,7 @@ from typing import Final
 import msgspec
 
 from orquestrax.base import failures
+from orquestrax.base.errors import StepInterrupted
 from orquestrax.core.delivery import RESULT, step_ended, step_retrying
 from orquestrax.core.once import interrupted
 from orquestrax.model import events
@@ -14,6 +15,7 @@ from orquestrax.model.jobs import Errored, Job, Succeeded
 from orquestrax.model.tasks import ClaimedTask, Expiry, TaskMessage
 from orquestrax.worker.limits import Limit
 
+LAST: Final = 2  # deaths after which a step runs once more, alone
 _EXPIRY: Final = msgspec.json.Decoder(Expiry).decode
 
 
@@ -56,8 +58,15 @@ def failed(task: ClaimedTask, error: BaseException, node: str, now: int) -> Task
 
 
 def lost(task: ClaimedTask, now: int) -> TaskMessage:
-    """An at-most-once step whose node died with it."""
-    node = task.lost or ""
+    """A step whose node died with it, and that is not run again: at-most-once, or to blame for the death."""
+    node, nodes = task.lost or "", task.suspicion
+    if nodes > LAST:
+        error = StepInterrupted(
+            f"step {task.step!r} is not run again: {nodes} nodes in a row died while they ran it, and on the last one, "
+            f"{node}, it was the only suspect",
+            step=task.step,
+        )
+        return failed(task, error, node, now)
     return failed(task, interrupted(task.step, node), node, now)
 
 

@@ -2,7 +2,7 @@
 -- here, $5 the queues that are served here (null: all); $6, $7: free places of the queues that have a limit here.
 -- Goes from one waiting (queue, executor, step) to the next by one probe of the index each, and reads tasks only of
 -- those that this node can run, so that no other backlog costs it anything. Locks what it takes, and skips what
--- another claim has locked.
+-- another claim has locked. Of lane 2, which has those that may have ended the nodes that ran them, one at a time.
 with recursive kind as (
     (
         select queue, executor, step from {schema}.tasks where worker is null and lost is null
@@ -34,7 +34,8 @@ with recursive kind as (
         for no key update skip locked
     ) as due
 ), ranked as (
-    select found.*, row_number() over (partition by executor order by lane, priority, available_at) as place
+    select found.*, row_number() over (partition by executor order by lane, priority, available_at) as place,
+           row_number() over (partition by lane = 2 order by priority, available_at) as of_lane
     from (
         select found.*, row_number() over (partition by queue order by lane, priority, available_at) as of_queue
         from found
@@ -47,7 +48,10 @@ from ranked
 join {schema}.instances as i on i.key = ranked.instance
 left join {schema}.progress as p on p.instance = ranked.instance and p.command = ranked.command
 where t.instance = ranked.instance and t.command = ranked.command and ranked.place <= ranked.free
+  and (ranked.lane < 2 or (ranked.of_lane = 1 and not exists (
+      select from {schema}.tasks as held
+      where held.worker = $1 and held.suspicion > 0 and held.lost is null and held.started_at > {schema}.now() - interval '60 s')))
   and exists (select from {schema}.nodes where fence = $1 and status = 'alive')
-returning t.instance, t.command, t.attempt, t.step, t.queue, t.options::text, t.input::text, t.asked_at, t.first_at,
+returning t.instance, t.command, t.attempt, t.step, t.queue, t.executor, t.options::text, t.input::text, t.asked_at, t.first_at,
           t.started_at, i.id as instance_id, i.definition, i.owner, null::text as lost, null::text as expiry,
           p.node as spoke, p.details::text as heartbeat

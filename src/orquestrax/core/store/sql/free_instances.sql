@@ -18,7 +18,8 @@ with held as materialized (
 ), verdict as materialized (
     select judged.*, $2::boolean and suspicion > 2 and (
                (select count(*) from judged where suspicion > 1)
-               + (select count(*) from {schema}.tasks where worker = $1 and suspicion > 0)) = 1 as convicted
+               + (select count(*) from {schema}.tasks
+                  where worker = $1 and suspicion > 0 and lost is null and started_at > {schema}.now() - interval '60 s')) = 1 as convicted
     from judged
 )
 update {schema}.instances as i
@@ -39,4 +40,4 @@ set owner = null, lost_owner = $1,
         'recorded', '', 'asked', '') else i.blocked end
 from verdict left join {schema}.nodes as dead on dead.fence = $1
 where i.key = verdict.key
-returning i.key, i.id, convicted
+returning i.key, i.id, i.suspicion, convicted

@@ -1,11 +1,25 @@
 -- Runs after the worker $1 has been set dead, or stops. What it had taken waits again, first of all; an at-most-once
 -- step that it may have begun is marked as lost with it. Rows are locked in key order, as ends of instances do.
+-- With $2 the death counts, as it does for instances (free_instances): who has lived for 60 s begins anew; from two on a
+-- step is a suspect that runs alone, in lane 2, and the only suspect ($3: of instances) is lost for good at the third.
+-- What was lost before runs no more: this node was only about to tell of it.
 with held as materialized (
-    select instance, command from {schema}.tasks where worker = $1 order by instance, command for no key update
+    select instance, command, suspicion, started_at, lost is not null as told from {schema}.tasks
+    where worker = $1 order by instance, command for no key update
+), judged as materialized (
+    select instance, command, told, case when told then suspicion else $2::boolean::integer + case
+               when suspicion > 0 and started_at > {schema}.now() - interval '60 s' then least(suspicion, 99) else 0
+           end end as suspicion
+    from held
+), verdict as (
+    select judged.*, $2::boolean and suspicion > 2 and not told
+           and (select count(*) from judged where suspicion > 1 and not told) + $3::integer = 1 as convicted
+    from judged
 )
 update {schema}.tasks as t
-set worker = null, lane = 0, available_at = {schema}.now(),
-    lost = case when t.once then coalesce(t.lost, $1) end,
-    started_at = case when t.once then t.started_at end
-from held
-where t.instance = held.instance and t.command = held.command
+set worker = null, available_at = {schema}.now(), suspicion = verdict.suspicion,
+    lane = case when verdict.suspicion > 1 then 2 else 0 end,
+    lost = case when t.lost is not null or t.once or convicted then coalesce(t.lost, $1) end,
+    started_at = case when t.lost is not null or t.once or convicted then t.started_at end
+from verdict
+where t.instance = verdict.instance and t.command = verdict.command
