@@ -99,7 +99,7 @@ class NodeStatements(Model):
             row["suspect_of"] = lost
         if convicted:
             row.update(status="blocked", waits=None, **self._conviction(row, lost, suspicion))
-        return {"key": row["key"], "id": row["id"], "convicted": convicted}
+        return {"key": row["key"], "id": row["id"], "suspicion": suspicion, "convicted": convicted}
 
     def _conviction(self, row: Row, lost: int, suspicion: int) -> Row:
         dead = self.tables.nodes[lost]
@@ -110,7 +110,7 @@ class NodeStatements(Model):
             "blocked": f'{{"message" : "{message}", "recorded" : "", "asked" : ""}}',
         }
 
-    def free_tasks(self, _worker: int) -> list[Row]:
+    def free_tasks(self, _worker: int, _counts: bool, _suspects: int) -> list[Row]:
         return []
 
     def count_freed(self, _fence: int, _instances: int, _tasks: int) -> list[Row]:
