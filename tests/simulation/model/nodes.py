@@ -113,6 +113,9 @@ class NodeStatements(Model):
     def free_tasks(self, _worker: int, _counts: bool, _suspects: int) -> list[Row]:
         return []
 
+    def hold_tasks(self, _me: int, _keys: Sequence[UUID], _paused: Sequence[bool]) -> list[Row]:
+        return []
+
     def count_freed(self, _fence: int, _instances: int, _tasks: int) -> list[Row]:
         return []
 
