@@ -83,7 +83,7 @@ class QueueClaimer:
         """A slot is free."""
         pace = self._paces[executor]
         pace.ended()
-        ahead = pace.ahead(self._slots[executor])
+        ahead = pace.ahead(BATCH)
         if self._dispatcher.room(executor) + ahead > ahead // 2:
             self._wake.set()
 
@@ -139,7 +139,7 @@ class QueueClaimer:
             return {}
         found: dict[Executor, int] = {}
         for executor in self._more:
-            ahead = self._paces[executor].ahead(self._slots[executor])
+            ahead = self._paces[executor].ahead(BATCH)
             wanted = self._dispatcher.room(executor) + ahead
             if wanted > 0:
                 found[executor] = min(wanted, BATCH)
