@@ -85,19 +85,26 @@ def test_how_nodes_stand(registered: Callable[..., int], ox: Ox) -> None:
     registered(name="dead", then="status = 'dead', ended_at = now(), load = '{\"held\": 5}'")
     registered(name="ended", then="status = 'stopped', ended_at = now() - interval '59 minutes'")
     registered(name="old", then="status = 'stopped', ended_at = now() - interval '61 minutes'")
+    registered(name="leaving", then="draining_at = now() - interval '3 seconds'")
     load = {"held": 3, "waiting": 7, "used": {"thread": 2}}
     alive = registered(
         name="alive", slots='{"thread": 6}', then=f"load = '{msgspec.json.encode(load).decode()}'"
     )
     found = ox("nodes", "--json").json
     stand = {re.sub(r"-\d+$", "", node["name"]): node["status"] for node in found}
-    assert stand == {"alive": "alive", "ended": "ended", "dead": "dead", "silent": "silent"}
+    assert stand == {
+        "alive": "alive",
+        "leaving": "draining",
+        "ended": "ended",
+        "dead": "dead",
+        "silent": "silent",
+    }
     assert found[0]["number"] == alive, "newest first"
     assert (found[0]["held"], found[0]["waiting"]) == (3, 7)
     assert found[0]["slots"] == {"thread": {"total": 6, "used": 2, "free": 4}}
     assert 60 <= found[-1]["heartbeat_age"] < 120
     assert [node["held"] for node in found if node["status"] == "dead"] == [0], "it holds nothing any more"
-    assert len(ox("nodes", "--all", "--json").json) == 5
+    assert len(ox("nodes", "--all", "--json").json) == 6
 
 
 def test_different_code_side_by_side(registered: Callable[..., int], ox: Ox) -> None:

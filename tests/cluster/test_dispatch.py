@@ -11,6 +11,7 @@ import orquestrax as ox
 from orquestrax import Retry
 from orquestrax.model import events
 from orquestrax.model.events import Event
+from orquestrax.node import EngineOptions
 from tests.checker import check_instance
 from tests.cluster.conftest import Cluster
 from tests.engine.until import until_event
@@ -278,3 +279,22 @@ async def test_a_step_that_nobody_takes_in_time_fails(cluster: Cluster) -> None:
     assert "queue_timeout" in await (await client.start(in_time, id="i")).result(10)
     assert await cluster.tasks() == []
     await check_instance(client, in_time, "i")
+
+
+@ox.step
+async def brief(n: int) -> int:
+    await asyncio.sleep(0.002)
+    return n
+
+
+@ox.workflow
+async def many(width: int) -> int:
+    return sum(await asyncio.gather(*(brief(n) for n in range(width))))
+
+
+async def test_a_slot_that_frees_takes_the_next_without_waiting_for_a_poll(cluster: Cluster) -> None:
+    """Every poll alone would take a minute for each two of them."""
+    patient = EngineOptions(poll=60)
+    client = await cluster.join(many, roles="engine", options=patient)
+    await cluster.join(many, roles="worker", slots=2, options=patient)
+    assert await (await client.start(many, 40, id="b")).result(10) == sum(range(40))

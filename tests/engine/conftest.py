@@ -30,6 +30,7 @@ class Bench:
     dsn: str
     home: Path
     namespace: str
+    hints: bool = True
     nodes: list[Node] = field(default_factory=list)
 
     @property
@@ -40,7 +41,13 @@ class Bench:
         self, *workflows: Workflow[..., Any], options: EngineOptions = QUICK, roles: str = "engine,worker"
     ) -> Client:
         """Start a node that serves exactly these; without any it is a mere client."""
-        settings = Settings(database=self.dsn, home=self.home, project=self.home, namespace=self.namespace)
+        settings = Settings(
+            database=self.dsn,
+            home=self.home,
+            project=self.home,
+            namespace=self.namespace,
+            hints=self.hints,
+        )
         chosen = roles.split(",") if workflows else ()
         node = Node(settings, {w.name: w for w in workflows}, roles=chosen, options=options, migrates=False)
         self.nodes.append(node)

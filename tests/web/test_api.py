@@ -116,7 +116,7 @@ async def test_without_a_database_it_lives_but_is_not_ready(
 
 async def test_nodes_as_the_command_shows_them(web: Web) -> None:
     (node,) = (await web.http.get("/api/v1/nodes")).json()
-    assert (node["status"], node["roles"], node["queues"]) == ("alive", ["engine"], ["*"])
+    assert (node["status"], node["roles"], node["queues"]) == ("alive", ["engine", "worker"], ["*"])
     assert node["pid"] == os.getpid()
     assert {code["name"] for code in node["definitions"]} == set(WORKFLOWS)
     assert all(code["digest"] for code in node["definitions"])

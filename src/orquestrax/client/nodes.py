@@ -122,7 +122,7 @@ def standing(view: NodeView) -> tuple[str, int]:
         return {"stopped": "ended"}.get(view.status, view.status), view.ended_at
     if view.now - view.seen_at > view.lease * SECOND:
         return "silent", view.seen_at
-    return view.status, view.started_at
+    return view.status, view.draining_at or view.started_at
 
 
 def load_of(view: NodeView) -> Load:

@@ -48,7 +48,8 @@ class Dispatcher:
     """Starts, queues and cancels bodies for the orchestrator, and brings outcomes back to it.
 
     on_outcome   takes an outcome; False if its instance is away for the moment
-    on_free      a slot is free, and nothing here waits for it
+    on_free      a slot is free for which more may wait in the cluster's queues
+    more         executors of which that is so, and `reserved`, how many slots are kept for it: the claimer's to say
     """
 
     def __init__(
@@ -66,6 +67,7 @@ class Dispatcher:
         self._waiting = Waiting(self.peers.served.limits)
         self._promised = Promises()
         self.reserved: Counter[Executor] = Counter()
+        self.more = set[Executor]()
         self._kept: dict[BodyKey, tuple[Job, Outcome]] = {}
         self._closed = False
 
@@ -159,13 +161,13 @@ class Dispatcher:
         if not self._on_outcome(job, outcome):
             self._kept[job.key] = (job, outcome)
         executor = job.step.options.executor
-        if self._waiting.counts[executor] or self.peers.spreads:
+        if self._waiting.counts[executor] or self.more:
             self.freed(executor)
 
     def freed(self, executor: Executor) -> None:
         """A slot is free, after an outcome or the late end of an abandoned body: start what waits."""
         self._start_waiting(executor)
-        if self.peers.spreads:
+        if executor in self.more:
             self._on_free(executor)
 
     def forget(self, instance: UUID) -> None:

@@ -39,7 +39,7 @@ class Orchestrator:
     on_due()               something is due for whoever claims it
     on_queued(new, withdrawn)  the cluster's queues have changed
     on_claimed(job, outcome)   an attempt that was taken from a queue has ended
-    on_free(executor)          a slot is free, and nothing here waits for it
+    on_free(executor)          a slot is free for which more may wait in the cluster's queues
     """
 
     def __init__(

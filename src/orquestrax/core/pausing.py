@@ -61,3 +61,8 @@ def standstill(execution: Execution, *, busy: bool, due: int | None) -> RowChang
     if status == execution.status:
         return None
     return RowChange(status=status, waits=execution.waiting_for())
+
+
+def holds(before: str, after: str) -> bool | None:
+    """Whether this change of status stops its steps in the cluster's queues, or lets them go; None for neither."""
+    return after == "paused" if "paused" in (before, after) else None

@@ -35,6 +35,7 @@ def steer(row: InstanceRow, history: History, now: int, done: Done) -> Write:
         done=done,
         events=written,
         change=RowChange(status=status, release=True, wake_at=None if sleeps else now),
+        holds=paused,
         consumed=[message.number for message in history.messages if message.kind in KINDS],
     )
 

@@ -24,7 +24,7 @@ from orquestrax.core.endings import block_of, ended
 from orquestrax.core.execution import Effects, Execution
 from orquestrax.core.journal import Journal
 from orquestrax.core.memory import Ending, Memory
-from orquestrax.core.pausing import lift, pause, resume, standstill
+from orquestrax.core.pausing import holds, lift, pause, resume, standstill
 from orquestrax.core.timers import Timers
 from orquestrax.core.wholerun import GRACE, cut, plan_attempt, start_attempt, time_out
 from orquestrax.model import events
@@ -110,12 +110,14 @@ class Turns:
         if not (execution.pending or execution.consumed or change or start):
             self.acting.act(execution, effects)
             return
+        before = execution.status
         if change is not None:
             execution.wrote(change)
         elif start is None and execution.join(effects):
             return
         done = partial(self._settled, execution, effects, told)
         write = execution.write(change, done, start=start)
+        write.holds = None if before == execution.status else holds(before, execution.status)
         execution.latest = (write, effects) if change is None and start is None else None
         self.journal.submit(write)
 

@@ -104,7 +104,7 @@ class Write(msgspec.Struct, kw_only=True):
     Nothing may follow a start or a change of the same instance within one batch.
     `deadline` goes into the row with a start or a change. `tasks` are steps for the cluster's queues, `withdrawn` the
     commands of those that nobody waits for any more. Tasks come with an event or a start, which tell whether a write of
-    unknown outcome is there.
+    unknown outcome is there. `holds` stops its steps that wait in the queues (true), or lets them go.
     `done` is called once with the verdict, after the commit. `taken` says that it belongs to a batch by now: until
     then more events may join it.
     """
@@ -120,6 +120,7 @@ class Write(msgspec.Struct, kw_only=True):
     deadline: int | None = None
     tasks: Sequence[NewTask] = ()
     withdrawn: Sequence[int] = ()
+    holds: bool | None = None
     parked: bool = False
     taken: bool = False
 

@@ -54,6 +54,7 @@ class ClaimedTask(msgspec.Struct, frozen=True, kw_only=True):
     attempt: int
     step: str
     queue: str
+    executor: str
     options: str
     input: str
     asked_at: int

@@ -20,6 +20,7 @@ def node(fence: int, **changes: Any) -> NodeView:
         "fence": fence, "name": f"vm-{fence}", "host": "vm", "pid": 100 + fence, "roles": ["engine", "worker"],
         "queues": ["*"], "definitions": ["d"], "slots": '{"thread": 6}', "release": "0.1.0", "heartbeat": 7,
         "status": "alive", "started_at": NOW - 60 * S + fence, "seen_at": NOW - S, "ended_at": None, "lease": 10.0,
+        "draining_at": None,
         "python": "3.13", "code": '{"d": {"version": "1", "digest": "aaaaaaaaaaaa"}}', "declared_by": None,
         "cause": None, "freed": None, "freed_tasks": None,
         "load": '{"held": 2, "waiting": 9, "used": {"thread": 3}}', "now": NOW,
@@ -58,6 +59,14 @@ def test_what_happened_the_latest_first() -> None:
 def test_a_clean_end_is_no_death() -> None:
     (end, _) = happenings([node(1, status="stopped", ended_at=NOW)], [])
     assert (end.text, end.look.word) == ("vm-1 ended", "ended")
+
+
+def test_who_drains() -> None:
+    leaving = node(2, status="draining", draining_at=NOW - 3 * S)
+    (card,) = cluster([leaving], [], now=NOW).cards
+    assert (card.look.word, card.since) == ("draining", NOW - 3 * S)
+    (drain, start) = happenings([leaving], [])
+    assert (drain.text, drain.at, start.text) == ("vm-2 drains", NOW - 3 * S, "vm-2 started")
 
 
 def test_who_is_not_listed_any_more_still_has_a_name() -> None:

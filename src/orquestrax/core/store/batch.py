@@ -49,6 +49,7 @@ class BatchWriter:
         await self._update_rows([write for write in kept if write.change is not None])
         await self._delete_messages(kept)
         await self._change_tasks(kept)
+        await self._hold_tasks([write for write in kept if write.holds is not None])
         faultpoint.reach("journal.before_commit")
         await commit(self.connection)
         faultpoint.reach("journal.after_commit")
@@ -134,6 +135,13 @@ class BatchWriter:
         ended = [write.key for write in writes if write.ends and write.start is None]
         if ended:
             await self._fetch("delete_leftovers", ended)
+
+    async def _hold_tasks(self, writes: list[Write]) -> None:
+        """Also those that this same batch has inserted."""
+        if writes:
+            await self._fetch(
+                "hold_tasks", [write.key for write in writes], [write.holds for write in writes]
+            )
 
     async def _delete_messages(self, writes: list[Write]) -> None:
         """Those that are gone already are no fault: a first try, of unknown outcome, has deleted them."""

@@ -95,6 +95,7 @@ class NodeView(msgspec.Struct, frozen=True, kw_only=True):
     status: str
     started_at: int
     seen_at: int
+    draining_at: int | None
     ended_at: int | None
     lease: float
     python: str

@@ -11,6 +11,7 @@ from orquestrax.core.store.database import Database
 from orquestrax.core.store.fence import commit
 from orquestrax.core.store.held import Held
 from orquestrax.model.jobs import BodyKey
+from orquestrax.model.options import Executor
 from orquestrax.model.tasks import ClaimedTask, QueueView, TaskMessage
 
 
@@ -21,7 +22,7 @@ class TaskStore(Held):
 
     async def claim(
         self,
-        free: Mapping[str, int],
+        free: Mapping[Executor, int],
         steps: Collection[str],
         queues: Collection[str] | None,
         narrow: Mapping[str, int],

@@ -139,6 +139,9 @@ def _life(node: NodeView, names: Mapping[int, str]) -> Iterator[Happening]:
     id_ = f"happened-{node.fence}"
     what = f"{', '.join(node.roles)} · {node.host}, process {node.pid}"
     yield Happening(f"{id_}-0", node.started_at, STATUSES["running"], f"{node.name} started", what)
+    if node.draining_at is not None:
+        what = "it starts nothing more, and hands over what it does not run"
+        yield Happening(f"{id_}-3", node.draining_at, LOOKS["draining"], f"{node.name} drains", what)
     if node.ended_at is None:
         return
     if node.status != "dead":

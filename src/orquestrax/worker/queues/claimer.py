@@ -61,7 +61,8 @@ class QueueClaimer:
         loop = asyncio.get_running_loop()
         self._paces = {executor: Pace(loop.time()) for executor in self._slots}
         self._wake, self._look_at = asyncio.Event(), 0.0
-        self._more = self._stopping = False
+        self._more = dispatcher.more
+        self._stopping = False
         self._task: asyncio.Task[None] | None = None
 
     def start(self) -> None:
@@ -70,7 +71,7 @@ class QueueClaimer:
 
     def look(self) -> None:
         """A hint: there are steps to take."""
-        self._more = True
+        self._more.update(self._slots)
         self._wake.set()
 
     def look_all_over(self) -> None:
@@ -80,14 +81,11 @@ class QueueClaimer:
 
     def freed(self, executor: Executor) -> None:
         """A slot is free."""
-        pace = self._paces.get(executor)
-        if pace is None:
-            return
+        pace = self._paces[executor]
         pace.ended()
-        if self._more:
-            ahead = pace.ahead(self._slots[executor])
-            if self._dispatcher.room(executor) + ahead > ahead // 2:
-                self._wake.set()
+        ahead = pace.ahead(BATCH)
+        if self._dispatcher.room(executor) + ahead > ahead // 2:
+            self._wake.set()
 
     async def stop(self) -> None:
         """Finish the round under way."""
@@ -119,7 +117,7 @@ class QueueClaimer:
                 async with asyncio.timeout(self._poll):
                     await self._wake.wait()
             except TimeoutError:
-                self._more = True
+                self._more.update(self._slots)
 
     async def _round(self) -> None:
         now = asyncio.get_running_loop().time()
@@ -134,22 +132,26 @@ class QueueClaimer:
             if not free or not await self._claim(free):
                 return
 
-    def _free(self) -> dict[str, int]:
+    def _free(self) -> dict[Executor, int]:
         """How many tasks to take, by executor."""
         served = self._dispatcher.peers.served
         if not self._steps or served == NONE:
             return {}
-        found: dict[str, int] = {}
-        for executor, pace in self._paces.items():
-            wanted = self._dispatcher.room(executor) + pace.ahead(self._slots[executor])
+        found: dict[Executor, int] = {}
+        for executor in self._more:
+            ahead = self._paces[executor].ahead(BATCH)
+            wanted = self._dispatcher.room(executor) + ahead
             if wanted > 0:
                 found[executor] = min(wanted, BATCH)
         return found
 
-    async def _claim(self, free: dict[str, int]) -> bool:
+    async def _claim(self, free: dict[Executor, int]) -> bool:
         """Take that many; whether to go on at once. `_more` says whether to go on when a slot frees."""
         served, loop = self._dispatcher.peers.served, asyncio.get_running_loop()
         narrow = {queue: max(0, self._dispatcher.places(queue) or 0) for queue in served.limits}
+        self._more.difference_update(
+            free
+        )  # before the look: a hint that comes meanwhile is about what it missed
         began = loop.time()
         reserved = self._reserve(free)
         try:
@@ -157,18 +159,19 @@ class QueueClaimer:
         finally:
             self._dispatcher.reserved.subtract(reserved)
         for executor in free:
-            self._paces[executor].claimed(began, loop.time())  # type: ignore[index]
+            self._paces[executor].claimed(began, loop.time())
         self._on_tasks(tasks)
         await asyncio.sleep(0)  # they have taken their slots by then
-        full = len(tasks) >= min(free.values())
-        of_queue = Counter(task.queue for task in tasks)
-        self._more = full or any(of_queue[queue] >= places for queue, places in narrow.items())
-        return full
+        taken, of_queue = Counter(t.executor for t in tasks), Counter(t.queue for t in tasks)
+        held_up = any(of_queue[queue] >= places for queue, places in narrow.items())
+        full = {executor for executor, asked in free.items() if taken[executor] >= asked}
+        self._more.update(free if held_up else full)
+        return bool(full) or (held_up and bool(tasks))
 
-    def _reserve(self, free: Mapping[str, int]) -> Counter[Executor]:
+    def _reserve(self, free: Mapping[Executor, int]) -> Counter[Executor]:
         """While more is known to wait, steps of instances here do not overtake those of the queue."""
-        kept = {executor: max(0, min(n, self._dispatcher.room(executor))) for executor, n in free.items()}  # type: ignore[arg-type]
-        reserved: Counter[Executor] = Counter(kept if self._held else {})  # type: ignore[arg-type]
+        kept = {executor: max(0, min(n, self._dispatcher.room(executor))) for executor, n in free.items()}
+        reserved: Counter[Executor] = Counter(kept if self._held else {})
         self._dispatcher.reserved.update(reserved)
         return reserved
 

@@ -1,7 +1,8 @@
 """How many tasks to take ahead of the slots that free up while a claim is under way.
 
 Where bodies are short, slots would stand empty for the time of every claim. Where they are long, a task taken ahead
-would wait here while another node has room. So as many are taken ahead as bodies end within two claims.
+would wait here while another node has room. So as many are taken ahead as bodies end within two claims, and none waits
+here for longer than two claims take, however slow the database is.
 """
 
 from __future__ import annotations

@@ -17,7 +17,7 @@ from found
 join {schema}.instances as i on i.key = found.instance
 where t.instance = found.instance and t.command = found.command
   and exists (select from {schema}.nodes where fence = $1 and status = 'alive')
-returning t.instance, t.command, t.attempt, t.step, t.queue, t.options::text, t.input::text, t.asked_at, t.first_at,
+returning t.instance, t.command, t.attempt, t.step, t.queue, t.executor, t.options::text, t.input::text, t.asked_at, t.first_at,
           t.started_at, i.id as instance_id, i.definition, i.owner,
           coalesce((select name from {schema}.nodes where fence = t.lost), t.lost::text) as lost,
           case when found.late then t.expiry::text end as expiry,

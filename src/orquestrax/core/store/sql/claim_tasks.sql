@@ -52,6 +52,6 @@ where t.instance = ranked.instance and t.command = ranked.command and ranked.pla
       select from {schema}.tasks as held
       where held.worker = $1 and held.suspicion > 0 and held.lost is null and held.started_at > {schema}.now() - interval '60 s')))
   and exists (select from {schema}.nodes where fence = $1 and status = 'alive')
-returning t.instance, t.command, t.attempt, t.step, t.queue, t.options::text, t.input::text, t.asked_at, t.first_at,
+returning t.instance, t.command, t.attempt, t.step, t.queue, t.executor, t.options::text, t.input::text, t.asked_at, t.first_at,
           t.started_at, i.id as instance_id, i.definition, i.owner, null::text as lost, null::text as expiry,
           p.node as spoke, p.details::text as heartbeat

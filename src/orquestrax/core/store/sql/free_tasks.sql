@@ -2,7 +2,7 @@
 -- step that it may have begun is marked as lost with it. Rows are locked in key order, as ends of instances do.
 -- With $2 the death counts, as it does for instances (free_instances): who has lived for 60 s begins anew; from two on a
 -- step is a suspect that runs alone, in lane 2, and the only suspect ($3: of instances) is lost for good at the third.
--- What was lost before runs no more: this node was only about to tell of it.
+-- What belongs to a paused instance waits for its resume. What was lost before runs no more: this node was only about to tell of it.
 with held as materialized (
     select instance, command, suspicion, started_at, lost is not null as told from {schema}.tasks
     where worker = $1 order by instance, command for no key update
@@ -17,7 +17,9 @@ with held as materialized (
     from judged
 )
 update {schema}.tasks as t
-set worker = null, available_at = {schema}.now(), suspicion = verdict.suspicion,
+set worker = null, suspicion = verdict.suspicion,
+    available_at = case when (select i.status from {schema}.instances as i where i.key = t.instance) = 'paused'
+        then 'infinity' else {schema}.now() end,
     lane = case when verdict.suspicion > 1 then 2 else 0 end,
     lost = case when t.lost is not null or t.once or convicted then coalesce(t.lost, $1) end,
     started_at = case when t.lost is not null or t.once or convicted then t.started_at end
