@@ -34,8 +34,8 @@ verify: $(TEST) ## a second PostgreSQL, kill -9 sweeps, thousands of programs: u
 	@$(BIN)/python -m pytest -n 2 -m verify
 	@PATH="$$PWD/$(BIN):$$PATH" sh .ci/second-postgresql
 
-nightly: $(TEST) ## test and verify with twenty times the programs, then 200,000 workflows: no limit
-	@ORQUESTRAX_PROGRAMS=$${ORQUESTRAX_PROGRAMS:-40000} $(MAKE) --no-print-directory test verify
+nightly: $(TEST) ## test and verify with many more programs and a million seeds, then 200,000 workflows: no limit
+	@ORQUESTRAX_PROGRAMS=$${ORQUESTRAX_PROGRAMS:-40000} ORQUESTRAX_SEEDS=$${ORQUESTRAX_SEEDS:-1000000} $(MAKE) --no-print-directory test verify
 	@$(BIN)/python -m bench.endurance
 
 check: $(TEST) ## format, lint, types, import contract

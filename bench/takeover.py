@@ -56,14 +56,15 @@ async def older() -> None:
 
 def start_node(folder: Path, name: str, dsn: str) -> subprocess.Popen[bytes]:
     """A node with a home of its own."""
-    return subprocess.Popen(
-        [
-            sys.executable, "-m", "orquestrax", "start", "flows.py", "--roles", "engine,worker",
-            "--database", dsn, "--namespace", SCHEMA,
-        ],
-        cwd=folder, env={**os.environ, "ORQUESTRAX_HOME": str(folder / name)},
-        stdin=subprocess.DEVNULL, stderr=(folder / f"{name}.log").open("wb"),
-    )  # fmt: skip
+    with (folder / f"{name}.log").open("wb") as log:
+        return subprocess.Popen(
+            [
+                sys.executable, "-m", "orquestrax", "start", "flows.py", "--roles", "engine,worker",
+                "--database", dsn, "--namespace", SCHEMA,
+            ],
+            cwd=folder, env={**os.environ, "ORQUESTRAX_HOME": str(folder / name)},
+            stdin=subprocess.DEVNULL, stderr=log,
+        )  # fmt: skip
 
 
 async def until(connection: asyncpg.Connection, query: str, wanted: int) -> None:

@@ -9,6 +9,7 @@ import pytest
 import orquestrax as ox
 from orquestrax.client.handle import Run
 from orquestrax.client.views import HistoryEvent
+from orquestrax.core.store.clientverbs import Order
 from orquestrax.node import EngineOptions
 from tests.checker import check_instance
 from tests.engine.conftest import Bench
@@ -58,6 +59,13 @@ async def two_steps() -> list[str]:
 @ox.workflow
 async def side_by_side() -> list[str]:
     return await asyncio.gather(gated("a"), gated("b"))
+
+
+@ox.workflow
+async def on_signal() -> list[str]:
+    first = asyncio.create_task(gated("first"))
+    await ox.receive("go", bool)
+    return [await gated("second"), await first]
 
 
 @ox.workflow
@@ -124,6 +132,24 @@ async def test_a_body_that_runs_ends_and_nothing_new_starts(bench: Bench, gate: 
     told = [(e.type, e.data.get("by"), e.data.get("reason")) for e in history if "by" in e.data]
     assert told == [("paused", "python", "lunch"), ("resumed", "python", "back")]
     await check_instance(client, two_steps, "p")
+
+
+async def test_what_a_signal_just_before_the_pause_asked_for_waits(bench: Bench, gate: asyncio.Event) -> None:
+    client = await bench.node(on_signal)
+    run = await client.start(on_signal, id="p")
+    await until_ran("first")
+    orders = [Order(instance=run.key, kind="signal", name="go", message="1", payload=b"true"),
+              Order(instance=run.key, kind="pause", name="test", message="2", payload=b'""')]  # fmt: skip
+    await client.store.send(orders)
+    await until_status(run, "paused")
+    await until_event(run, "signal_received")
+    await asyncio.sleep(0.3)
+    assert ran == ["first"]
+    await run.resume()
+    await until_ran("first", "second")
+    gate.set()
+    assert await run.result(10) == ["second", "first"]
+    await check_instance(client, on_signal, "p")
 
 
 @pytest.mark.parametrize("lost", [False, True], ids=["stays", "crash"])

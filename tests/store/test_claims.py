@@ -62,7 +62,10 @@ async def test_a_claim_says_what_the_new_owner_must_know(rig: Rig):
     assert stored["started_at"] == row.started_at
     assert await declare_dead(rig.address, fence.space, fence.number, None)
     successor = await rig.node()
-    (again,) = await (await rig.store(successor)).claim_due({"d": ""}, 0, 9)
+    claims = await rig.store(successor)
+    (again,) = await claims.claim_due({"d": ""}, 0, 9)
+    (told_again,) = await claims.owned()
+    assert told_again.lost_owner == fence.number, "the answer to a claim may be lost"
     assert (again.never_started, again.lost_owner, again.started_at) == (False, fence.number, row.started_at)
     assert (await rig.row(key))["started_on"] == fence.number, "where it began never changes"
 

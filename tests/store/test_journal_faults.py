@@ -132,6 +132,31 @@ async def test_a_locked_row_stalls_nobody_else(rig: Rig, told: Told):
     assert await rig.seqs(keys[2]) == []
 
 
+async def test_I8_a_fence_that_is_held_is_nobodys_fault(
+    rig: Rig, told: Told, monkeypatch: pytest.MonkeyPatch
+):
+    """Refused one by one, everything would leave this node's memory, and its bodies would run again."""
+    fence = await rig.node()
+    keys = [await rig.owned(fence) for _ in range(3)]
+    journal = await rig.journal(fence)
+    await shorten_lock_timeout(journal)
+    settling, original = asyncio.Event(), Lane._settle_unknown
+
+    async def settle(self: Lane, *arguments: Any) -> None:
+        settling.set()
+        await original(self, *arguments)
+
+    monkeypatch.setattr(Lane, "_settle_unknown", settle)
+    writes = [told.write(key, 1) for key in keys]
+    holder = await rig.connect()
+    await fence.begin_exclusive(holder)
+    for write in writes:
+        journal.submit(write)
+    await asyncio.wait_for(settling.wait(), 10)
+    await holder.execute("commit")
+    assert await told.all(writes) == [Verdict.COMMITTED] * 3
+
+
 async def shorten_lock_timeout(journal: Journal) -> None:
     for lane in journal._lanes:
         lane._store.fence._opening = lane._store.fence._opening.replace("'2s'", "'100ms'")

@@ -315,9 +315,9 @@ async def test_I18_a_death_that_does_not_count_is_held_against_no_step(rig: Rig,
 
 def test_I18_a_convicted_step_says_why():
     claimed = ClaimedTask(
-        instance=uuid7(), command=1, attempt=1, step="s", queue="default", options="{}", input="[]", asked_at=1,
-        first_at=None, started_at=1, instance_id="i", definition="d", owner=None, lost="n-3", expiry=None, spoke=None,
-        heartbeat=None, suspicion=3,
+        instance=uuid7(), command=1, attempt=1, step="s", queue="default", executor="async", options="{}", input="[]",
+        asked_at=1, first_at=None, started_at=1, instance_id="i", definition="d", owner=None, lost="n-3", expiry=None,
+        spoke=None, heartbeat=None, suspicion=3,
     )  # fmt: skip
     assert "3 nodes in a row died while they ran it, and on the last one, n-3" in lost(claimed, 2).payload
     once = lost(msgspec.structs.replace(claimed, suspicion=1), 2).payload

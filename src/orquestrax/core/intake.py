@@ -31,6 +31,7 @@ class Intake:
         self, turns: Turns, happenings: Happenings, workflows: Mapping[str, Workflow[..., Any]]
     ) -> None:
         self._turns, self._happenings, self._workflows = turns, happenings, workflows
+        self._unrun = set[UUID]()  # mine and not in memory: what is written of them is on its way
 
     def start(self, new: NewInstance, told: Callable[[Verdict], None]) -> None:
         """The local-first start: the instance is inserted as mine and running, together with its first turn."""
@@ -48,7 +49,7 @@ class Intake:
 
     def adopt(self, row: InstanceRow, history: History) -> None:
         """A claimed instance: rebuild it from its history and go on, or end it by an order that runs no code."""
-        if row.key in self._turns.memory.executions:
+        if row.key in self._turns.memory.executions or row.key in self._unrun:
             return
         orders = {message.kind for message in history.messages} & ORDERS
         if "terminate" in orders or ("cancel" in orders and row.never_started):
@@ -156,8 +157,10 @@ class Intake:
 
     def _unrun_done(self, row: InstanceRow) -> Callable[[Write, Verdict], None]:
         """New mail, or any other reason: look at the row again."""
+        self._unrun.add(row.key)
 
         def done(write: Write, verdict: Verdict) -> None:
+            self._unrun.discard(row.key)
             done_with = verdict is Verdict.COMMITTED and write.parked
             tell = self._turns.on_changed if done_with else self._turns.on_evicted
             tell(row.key)

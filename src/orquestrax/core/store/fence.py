@@ -53,6 +53,10 @@ class RolledBack(Exception):
     """COMMIT was answered with something else: an error had been swallowed and nothing was written."""
 
 
+class FenceHeld(TimeoutError):
+    """A transaction of this node could not begin: somebody holds its fence exclusively. Nothing has been written."""
+
+
 class Fence:
     """What one incarnation needs to write: the lock space of its schema and its own number.
 
@@ -65,8 +69,11 @@ class Fence:
         self.steps_name = f"orquestrax step {space} {number}"
 
     async def begin(self, connection: asyncpg.Connection) -> None:
-        """Open a transaction as this node."""
-        await connection.execute(self._opening)
+        """Open a transaction as this node. Raises FenceHeld after `lock_timeout`."""
+        try:
+            await connection.execute(self._opening)
+        except asyncpg.LockNotAvailableError as error:
+            raise FenceHeld(f"the fence of node {self.number} is held: {error}") from error
 
     async def begin_exclusive(self, connection: asyncpg.Connection, *, patience: float = 2.0) -> None:
         """Open a transaction that waits until every open transaction of this node has ended.

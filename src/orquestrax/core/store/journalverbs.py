@@ -28,7 +28,8 @@ class Found(NamedTuple):
 class JournalStore:
     """The verbs of one lane over one held connection.
 
-    A verb whose deadline passes has its socket cut. Every error of `write` but REFUSED leaves its outcome unknown.
+    A verb whose deadline passes has its socket cut. Every error of `write` but REFUSED leaves its outcome unknown; so
+    does FenceHeld in effect: no write of the batch is at fault, so it is sent again, once the fence is to be had.
     """
 
     def __init__(self, address: Address, fence: Fence, name: str) -> None:

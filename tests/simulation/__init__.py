@@ -1,0 +1,15 @@
+"""The engine under a seeded scheduler with virtual time.
+
+    plan.py      from a seed: which clients do what, which faults strike when
+    world.py     virtual time, and one event loop for each process: any of them may be frozen or killed at any await
+    server.py    between processes and database: latency, lost answers, locks of the fence
+    model/       the model of the store: each statement of core/store/sql as a few lines of Python
+    postgres.py  the same statements on a real PostgreSQL, to keep the model honest
+    stores.py    the engine's own stores over that wire
+    incarnation.py, process.py   a node as `node.incarnation` puts it together, and a client
+    flows.py     what is run, and what its bodies leave outside of the database
+    run.py       one seed, from plan to verdict; `python -m tests.simulation SEED` repeats one
+    mutants.py   rules that are taken away, to see that their absence is noticed
+
+Invariant: everything that happens follows from the seed: no thread, no real clock, no order of a set.
+"""

@@ -1,0 +1,155 @@
+"""The statements of membership and death."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Any
+from uuid import UUID
+
+from tests.simulation.model.tables import Model, Row
+
+CONVICTION = (
+    "{} nodes in a row died while they ran it, and it made no progress in between. On the last one, {}, it was "
+    "the only suspect. It goes on when a node serves other code for {}: mend that, or cancel the instance"
+)
+
+
+class NodeStatements(Model):
+    """Who lives, who is declared dead, and what becomes of what the dead held."""
+
+    def register_node(self, name: str, host: str, boot_id: str, home_id: str, *columns: Any) -> list[Row]:
+        fence = len(self.tables.nodes) + 1
+        self.tables.nodes[fence] = {
+            "fence": fence, "name": f"{name}-{fence}", "boot_id": boot_id, "home_id": home_id,
+            "definitions": columns[3], "lease": columns[6], "code": json.loads(columns[8]), "heartbeat": 0,
+            "status": "alive", "seen_at": self.now, "ended_at": None, "declared_by": None, "cause": None,
+        }  # fmt: skip
+        return [{"fence": fence, "now": self.now}]
+
+    def heartbeat(self, fence: int, _load: str | None) -> list[Row]:
+        node = self.tables.nodes[fence]
+        if node["status"] != "alive":
+            return []
+        node.update(heartbeat=node["heartbeat"] + 1, seen_at=self.now)
+        return [{"heartbeat": node["heartbeat"], "now": self.now, "draining": False, "grace": None}]
+
+    def watch_nodes(self, me: int, boot_id: str, home_id: str) -> list[Row]:
+        return [
+            {**{column: node[column] for column in ("fence", "name", "heartbeat", "lease")},
+             "neighbour": (node["boot_id"], node["home_id"]) == (boot_id, home_id)}
+            for node in self.tables.nodes.values() if node["status"] == "alive" and node["fence"] != me
+        ]  # fmt: skip
+
+    def lead(self, me: int, seconds: float) -> list[Row]:
+        leader = self.tables.leader
+        holds, over = leader["fence"] == me, leader["until"] <= self.now
+        if not self.passes(me) or not (holds or over):
+            return []
+        term = leader["term"] if holds and not over else leader["term"] + 1
+        leader.update(fence=me, term=term, until=self.now + round(seconds * 1_000_000))
+        return [{"term": term}]
+
+    def is_alive(self, fence: int) -> list[Row]:
+        return [{"alive": True}] if self.passes(fence) else []
+
+    def end_node(self, fence: int, status: str, heartbeat: int | None) -> list[Row]:
+        node = self.tables.nodes[fence]
+        if node["status"] != "alive" or heartbeat not in (None, node["heartbeat"]):
+            return []
+        node.update(status=status, ended_at=self.now)
+        return [{"fence": fence}]
+
+    def declare_node(self, fence: int, heartbeat: int | None, by: int | None, cause: str) -> list[Row]:
+        if not self.end_node(fence, "dead", heartbeat):
+            return []
+        node = self.tables.nodes[fence]
+        node.update(declared_by=by, cause=cause)
+        return [{"name": node["name"], "silent": node["ended_at"] - node["seen_at"]}]
+
+    def release_instances(self, me: int) -> list[Row]:
+        held = self._held(me)
+        for row in held:
+            row.update(owner=None, lane=0, wake_at=self.now, suspicion=0, lost_owner=None)
+        return [{"key": row["key"]} for row in held]
+
+    def free_instances(self, lost: int, counts: bool) -> list[Row]:
+        held = self._held(lost)
+        judged = [(row, counts + self._suspected_before(row)) for row in held]
+        suspects = sum(suspicion > 1 for _, suspicion in judged)
+        return [
+            self._freed(row, lost, suspicion, counts=counts, convicted=counts and suspicion > 2 and suspects == 1)
+            for row, suspicion in judged
+        ]  # fmt: skip
+
+    def _suspected_before(self, row: Row) -> int:
+        """0 if something of its own has happened to it since the death before."""
+        history = self.tables.events.get(row["key"], ())
+        moved = (
+            any(e["seq"] > row["lost_seq"] and e["type"] != "taken_over" for e in history)
+            if row["suspicion"]
+            else True
+        )
+        return 0 if moved else min(row["suspicion"], 99)
+
+    def _freed(self, row: Row, lost: int, suspicion: int, *, counts: bool, convicted: bool) -> Row:
+        row.update(owner=None, lost_owner=lost, lane=2 if suspicion > 1 else 0, suspicion=suspicion)
+        row.update(wake_at=None if convicted else self.now, lost_seq=self.last_seq(row["key"]))
+        if counts:
+            row["suspect_of"] = lost
+        if convicted:
+            row.update(status="blocked", waits=None, **self._conviction(row, lost, suspicion))
+        return {"key": row["key"], "id": row["id"], "suspicion": suspicion, "convicted": convicted}
+
+    def _conviction(self, row: Row, lost: int, suspicion: int) -> Row:
+        dead = self.tables.nodes[lost]
+        message = CONVICTION.format(suspicion, dead["name"], row["definition"])
+        digest = dead["code"].get(row["definition"], {}).get("digest", "")
+        return {
+            "blocked_by": digest,
+            "blocked": f'{{"message" : "{message}", "recorded" : "", "asked" : ""}}',
+        }
+
+    def free_tasks(self, _worker: int, _counts: bool, _suspects: int) -> list[Row]:
+        return []
+
+    def hold_tasks(self, _me: int, _keys: Sequence[UUID], _paused: Sequence[bool]) -> list[Row]:
+        return []
+
+    def count_freed(self, _fence: int, _instances: int, _tasks: int) -> list[Row]:
+        return []
+
+    def absolve(self, lost: int) -> list[Row]:
+        accused = [
+            r for r in self.tables.instances.values() if r["suspect_of"] == lost and r["suspicion"] > 0
+        ]
+        for row in accused:
+            blocked = row["status"] == "blocked" and row["owner"] is None and row["suspicion"] > 2
+            lane = 0 if row["lane"] == 2 and row["suspicion"] <= 2 else row["lane"]
+            row.update(suspicion=row["suspicion"] - 1, suspect_of=None, lane=lane)
+            if blocked:
+                row.update(wake_at=self.now, blocked_by=None)
+        return [{"key": row["key"]} for row in accused]
+
+    def lost_owners(self) -> list[Row]:
+        owners = {row["owner"] for row in self.tables.instances.values() if row["owner"] is not None}
+        return [{"fence": fence} for fence in sorted(owners) if not self.passes(fence)]
+
+    def clear_suspicion(self, me: int, keys: Sequence[UUID]) -> list[Row]:
+        found = [self.tables.instances[key] for key in keys if key in self.tables.instances]
+        held = [row for row in found if row["owner"] == me and row["suspicion"] > 0 and self.passes(me)]
+        for row in held:
+            row["suspicion"] = 0
+        return [{"key": row["key"]} for row in held]
+
+    def note_takeovers(self, me: int, dead: Sequence[int], _instances: Sequence[int]) -> list[Row]:
+        return [{"dead": fence} for fence in dead if self.passes(me)]
+
+    def dead_nodes(self, fences: Sequence[int]) -> list[Row]:
+        found = [self.tables.nodes[fence] for fence in sorted(fences)]
+        return [{column: node[column] for column in ("fence", "name", "seen_at")} for node in found]
+
+    def _held(self, owner: int) -> list[Row]:
+        return sorted(
+            (r for r in self.tables.instances.values() if r["owner"] == owner), key=lambda r: r["key"]
+        )

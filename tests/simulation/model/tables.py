@@ -1,0 +1,73 @@
+"""The tables of the model: rows as dicts with the columns of the schema, as much of them as the engine reads."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+from uuid import UUID
+
+Row = dict[str, Any]
+ENDED = ("completed", "failed", "cancelled", "terminated")
+
+
+@dataclass
+class Tables:
+    """All that is committed."""
+
+    instances: dict[UUID, Row] = field(default_factory=dict)
+    ids: dict[str, UUID] = field(default_factory=dict)
+    events: dict[UUID, list[Row]] = field(default_factory=dict)
+    inbox: dict[UUID, dict[int, Row]] = field(default_factory=dict)
+    nodes: dict[int, Row] = field(default_factory=dict)
+    leader: Row = field(default_factory=lambda: {"fence": None, "term": 0, "until": 0})
+
+    def copied(self) -> Tables:
+        """What a rollback goes back to."""
+        return Tables(
+            {key: dict(row) for key, row in self.instances.items()},
+            dict(self.ids),
+            {key: list(rows) for key, rows in self.events.items()},
+            {key: dict(rows) for key, rows in self.inbox.items()},
+            {fence: dict(row) for fence, row in self.nodes.items()},
+            dict(self.leader),
+        )
+
+
+def new_instance(key: UUID, id_: str, definition: str, version: str, **columns: Any) -> Row:
+    """A row with the schema's defaults."""
+    return {
+        "key": key, "id": id_, "definition": definition, "version": version, "status": "pending", "owner": None,
+        "lane": 1, "priority": 2, "wake_at": None, "mail": 0, "suspicion": 0, "lost_owner": None, "node": None,
+        "started_on": None, "created_at": 0, "started_at": None, "ended_at": None, "deadline": None,
+        "created_by": "", "digest": b"", "input": "", "result": None, "error": None, "waits": None,
+        "blocked_by": None, "blocked": None, "state": None, "lost_seq": None, "suspect_of": None, **columns,
+    }  # fmt: skip
+
+
+class Model:
+    """What all groups of statements share. `now` is the database's time in microseconds."""
+
+    def __init__(self) -> None:
+        self.tables = Tables()
+        self.now = 0
+
+    def passes(self, fence: int) -> bool:
+        """What guards every write of a node: `exists (select from nodes where fence = me and status = 'alive')`."""
+        return fence in self.tables.nodes and self.tables.nodes[fence]["status"] == "alive"
+
+    def insert(self, row: Row) -> None:
+        """A new instance."""
+        self.tables.instances[row["key"]] = row
+        self.tables.ids[row["id"]] = row["key"]
+
+    def last_seq(self, key: UUID) -> int:
+        """The last event of a history."""
+        history = self.tables.events.get(key)
+        return int(history[-1]["seq"]) if history else 0
+
+
+def unnest(columns: Sequence[Sequence[Any] | None]) -> Iterable[tuple[Any, ...]]:
+    """Rows of parallel arrays; a null stands for a column of nulls."""
+    rows = max(len(column) for column in columns if column is not None)
+    return zip(*([None] * rows if column is None else column for column in columns), strict=True)

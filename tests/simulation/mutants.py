@@ -1,0 +1,196 @@
+"""Rules that are taken away, one at a time, to see that the simulation notices.
+
+A mutant that no seed tells from the engine would mean that the rule is not tested, or not needed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
+from typing import Any, Final, NamedTuple
+from unittest.mock import patch
+
+from orquestrax.cluster.detector import FailureDetector
+from orquestrax.cluster.lease import Lease
+from orquestrax.core.claimer import Claimer
+from orquestrax.core.execution import Effects, Execution
+from orquestrax.core.journal import Lane
+from orquestrax.core.turns import Turns
+from orquestrax.model.rows import Message, Verdict, Write
+from tests.simulation.model.clients import ClientStatements
+from tests.simulation.model.journal import JournalStatements
+from tests.simulation.model.nodes import NodeStatements
+from tests.simulation.model.tables import Row
+from tests.simulation.run import simulate
+from tests.simulation.server import Server
+from tests.simulation.stores import SimulatedJournalStore
+
+Applied = Callable[[], AbstractContextManager[Any]]
+SEEDS: Final = 300  # as many as `make test` runs
+
+
+@dataclass(frozen=True)
+class Mutant:
+    """What is missing, and how to take it away."""
+
+    name: str
+    apply: Applied
+
+
+class Caught(NamedTuple):
+    """Which seed it was, and what gave the mutant away."""
+
+    seed: int
+    problem: str
+
+
+class Whatever(int):
+    """A number that is as good as any other."""
+
+    __hash__ = int.__hash__
+
+    def __eq__(self, _other: object) -> bool:
+        return True
+
+    def __ne__(self, _other: object) -> bool:
+        return False
+
+
+def _fence(rule: str) -> Applied:
+    return lambda: patch.object(Server, "fence_rule", rule)
+
+
+def _method(owner: type, name: str, made: Callable[[Any], Any]) -> Applied:
+    return lambda: patch.object(owner, name, made(getattr(owner, name)))
+
+
+def _no_mail_counter(sound: Any) -> Any:
+    def lock_instances(self: JournalStatements, keys: Any) -> list[Row]:
+        return [{**row, "mail": Whatever(row["mail"])} for row in sound(self, keys)]
+
+    return lock_instances
+
+
+def _act_before_commit(sound: Any) -> Any:
+    def advance(self: Turns, execution: Execution, effects: Effects, **how: Any) -> None:
+        if not execution.ended and execution.finish is None:
+            self.acting.act(execution, Effects(list(effects.act), []))
+        sound(self, execution, effects, **how)
+
+    return advance
+
+
+def _guess(verdict: Verdict) -> Callable[[Any], Any]:
+    def made(_sound: Any) -> Any:
+        async def settle_unknown(self: Lane, batch: list[Write], _error: Exception) -> None:
+            self._store.drop()
+            self._tell(batch, [verdict] * len(batch))
+
+        return settle_unknown
+
+    return made
+
+
+def _look_without_fence(_sound: Any) -> Any:
+    async def what_is_there(self: SimulatedJournalStore, keys: Any) -> Any:
+        statements = self._line.server.database.statements
+        await self._line.ask(lambda _session, reply: reply(None))
+        return {row["key"]: _Found(row) for row in statements.last_events(keys)}
+
+    return what_is_there
+
+
+class _Found:
+    def __init__(self, row: Row) -> None:
+        self.owner, self.seq = row["owner"], row["seq"]
+
+
+def _every_message_is_new(_sound: Any) -> Any:
+    def unseen(_self: Execution, messages: Iterable[Message]) -> Iterator[Message]:
+        yield from messages
+
+    return unseen
+
+
+def _no_wake(sound: Any) -> Any:
+    return lambda _self, _row, _kinds: None
+
+
+def _hint_instead_of_sweep(sound: Any) -> Any:
+    def init(self: Claimer, *arguments: Any, **how: Any) -> None:
+        sound(self, *arguments, **{**how, "poll": 1e6})
+
+    return init
+
+
+def _free_nothing(_sound: Any) -> Any:
+    return lambda _self, _lost, _counts: []
+
+
+def _any_heartbeat(sound: Any) -> Any:
+    return lambda self, fence, status, _heartbeat: sound(self, fence, status, None)
+
+
+def _no_gap(sound: Any) -> Any:
+    def look(self: FailureDetector, nodes: Any, **times: float) -> list[int]:
+        self._gap = float("inf")
+        return sound(self, nodes, **times)  # type: ignore[no-any-return]
+
+    return look
+
+
+def _followers(_sound: Any) -> Any:
+    return lambda _self, batch: batch
+
+
+@contextmanager
+def _snapshot() -> Iterator[None]:
+    """A node that gives up when its lease ends hides this one: it does not write any more, fence or not."""
+    with patch.object(Server, "fence_rule", "snapshot"), patch.object(Lease, "remaining", 1.0):
+        yield
+
+
+@contextmanager
+def _no_lease() -> Iterator[None]:
+    with patch.object(Lease, "allows", lambda _self: True):
+        yield
+
+
+MUTANTS: Final = (
+    Mutant("no fence", _fence("none")),
+    Mutant("lock and check in one statement", _snapshot),
+    Mutant("no mail counter", _method(JournalStatements, "lock_instances", _no_mail_counter)),
+    Mutant("a message wakes nobody", _method(ClientStatements, "_wake", _no_wake)),
+    Mutant("act before commit", _method(Turns, "advance", _act_before_commit)),
+    Mutant("unknown counts as committed", _method(Lane, "_settle_unknown", _guess(Verdict.COMMITTED))),
+    Mutant(
+        "unknown is read without the fence",
+        _method(SimulatedJournalStore, "what_is_there", _look_without_fence),
+    ),
+    Mutant("writes behind a refused one", _method(Lane, "_without_followers", _followers)),
+    Mutant("every message is new", _method(Execution, "unseen", _every_message_is_new)),
+    Mutant("hint instead of sweep", _method(Claimer, "__init__", _hint_instead_of_sweep)),
+    Mutant("the dead keep what they held", _method(NodeStatements, "free_instances", _free_nothing)),
+    Mutant("death whatever the heartbeat", _method(NodeStatements, "end_node", _any_heartbeat)),
+    Mutant("a gap in the watch counts as silence", _method(FailureDetector, "look", _no_gap)),
+    Mutant("bodies start without a lease", _no_lease),
+)
+
+
+def first_caught(mutant: Mutant, seeds: int = SEEDS) -> Caught | None:
+    """The first of so many seeds that tells the mutant from the engine; None if none does."""
+    for seed in range(seeds):
+        with mutant.apply():
+            found = _problem(seed)
+        if found:
+            return Caught(seed, found)
+    return None
+
+
+def _problem(seed: int) -> str:
+    try:
+        simulation = simulate(seed)
+    except AssertionError as error:  # it does not come to rest
+        return str(error)
+    return simulation.problems[0] if simulation.problems else ""
