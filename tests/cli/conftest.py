@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -96,6 +97,12 @@ class Result:
         assert re.search(sentence, self.told[0]), self.err
         assert self.told[0].startswith("error: ")
         assert (self.status, self.out) == (status, "")
+
+
+def wait_for(condition: Callable[[], bool]) -> None:
+    """Until it holds; pytest's time limit is the deadline."""
+    while not condition():
+        time.sleep(0.02)
 
 
 @pytest.fixture(scope="session")

@@ -18,7 +18,7 @@ from orquestrax.cli import options
 from orquestrax.cli.init import SETTINGS
 from orquestrax.settings import KEYS, load_settings
 
-from .conftest import SCRIPT, Result, Running
+from .conftest import SCRIPT, Result, Running, wait_for
 
 Ox = Callable[..., Result]
 ISO = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z"
@@ -45,6 +45,7 @@ def test_the_life_of_an_instance(ox: Ox) -> None:
         "run", "flows.py:fulfil", "--input", '{"note": "thanks", "order": {"id": "7"}}', "--id", "order-7"
     )
     assert (started.status, started.out, started.told) == (0, "order-7\n", [])
+    wait_for(lambda: "step_retrying" in ox("events", "order-7").out)  # the history has the signal after it
     sent = ox("signal", "order-7", "approval", "true")
     assert (sent.status, sent.out, sent.told) == (0, "", ["sent approval to order-7"])
     again = ox("run", "fulfil", "--input", '[{"id": "7"}, "thanks"]', "--id", "order-7", "--wait")

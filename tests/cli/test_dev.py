@@ -9,7 +9,6 @@ import signal
 import socket
 import subprocess
 import tempfile
-import time
 import urllib.request
 from collections.abc import Callable
 from pathlib import Path
@@ -18,7 +17,7 @@ from typing import Any
 import psutil
 import pytest
 
-from .conftest import SCRIPT, Result, Running
+from .conftest import SCRIPT, Result, Running, wait_for
 
 Ox = Callable[..., Result]
 Spawn = Callable[..., Running]
@@ -132,12 +131,6 @@ def test_reload_loses_nothing(namespace: str, talk: Path, port: int, spawn: Spaw
     assert stopped.told[-1] == "stopped: what ran goes on at the next start"
     assert not child.is_running()
     assert "Traceback" not in stopped.err
-
-
-def wait_for(condition: Callable[[], bool]) -> None:
-    """Until it holds; pytest's time limit is the deadline."""
-    while not condition():
-        time.sleep(0.02)
 
 
 def test_code_that_does_not_import_at_first(namespace: str, talk: Path, port: int, spawn: Spawn) -> None:

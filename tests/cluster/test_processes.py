@@ -27,7 +27,7 @@ def left(name: str, n: int) -> None:
 @ox.step(queue="far", executor="process")
 def crunch(n: int) -> int:
     left("begun", n)
-    while n < 4 and not Path("go").exists():
+    while not Path("go").exists():
         time.sleep(0.02)
     left("ended", n)
     return n * n
@@ -75,23 +75,34 @@ async def test_I8_I16_a_worker_is_killed_in_the_middle_and_another_goes_on(tmp_p
 @pytest.mark.verify
 @pytest.mark.timeout(240)
 async def test_I4_I16_a_worker_that_was_frozen_past_its_lease_is_not_heard(tmp_path: Path, dsn: str) -> None:
-    """Homes of their own: only the heartbeats tell. Thawed, it drops what it had, and takes new steps."""
+    """Homes of their own: only the heartbeats tell. Thawed, it drops what it had, and takes new steps.
+
+    Its children are not frozen: what they come to waits for it, and the steps are open when it reads that.
+    """
     async with cluster(tmp_path, dsn, "freeze_worker", FLOWS) as (nodes, workflows):
         await nodes.start("a", roles=ENGINE)
         frozen = await nodes.start("b", roles=WORKER)
         run = await nodes.client.start(workflows["crunches"], 6, id="f")
         await nodes.until_line("begun", 2)
         frozen.freeze()
+        await nodes.until_dead(frozen)
+        go = tmp_path / "go"
+        go.touch()
+        await nodes.until_line("ended", 2)
+        go.unlink()
         heir = await nodes.start("c", roles=WORKER)
         await nodes.until_line("begun", 4)
-        (tmp_path / "go").touch()
         frozen.thaw()
+        back = await nodes.until_back(frozen)
+        await nodes.until_line("begun", 6)
+        go.touch()
         assert await run.result(PATIENCE) == sum(n * n for n in range(6)) + 1
         history = await check_instance(nodes.client, workflows["crunches"], "f")
         names = {fence: node.name for fence, node in (await nodes.nodes()).items()}
         done = [events.decode(e).node for e in history if e.type == events.STEP_COMPLETED]
-        assert names[heir.fence] in done
+        assert {names[heir.fence], back.name} <= set(done)
         assert names[frozen.fence] not in done, "what it had begun ended after it was declared dead"
+        assert len(nodes.lines("begun")) == 6 + 2, "only what it had begun was begun again"
 
 
 def _raw(event: events.Event) -> bytes:

@@ -93,6 +93,19 @@ class Cluster:
         found = [n for n in (await self.nodes()).values() if n.pid == pid and n.status == "alive"]
         return found[0] if found else None
 
+    async def until_dead(self, member: Member) -> None:
+        """Until the incarnation that it started as is declared dead."""
+        async with asyncio.timeout(PATIENCE):
+            while (await self.nodes())[member.fence].status != "dead":
+                await asyncio.sleep(0.05)
+
+    async def until_back(self, member: Member) -> NodeView:
+        """The incarnation that its process has come back as, once the one that it started as is dead."""
+        async with asyncio.timeout(PATIENCE):
+            while (back := await self.alive(member.process.pid)) is None:
+                await asyncio.sleep(0.05)
+        return back
+
     def log(self) -> str:
         return (self.folder / "nodes.log").read_text()
 

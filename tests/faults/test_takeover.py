@@ -99,9 +99,7 @@ async def test_I4_I15_a_thawed_zombie_writes_nothing_and_comes_back_as_another(
         before = await nodes.client.history("x")
         assert Counter(nodes.lines("second")) == {"x": 1}
         zombie.thaw()
-        async with asyncio.timeout(PATIENCE):
-            while (back := await nodes.alive(zombie.process.pid)) is None:
-                await asyncio.sleep(0.05)
+        back = await nodes.until_back(zombie)
         assert back.fence > heir.fence, "another incarnation, in the same process"
         assert zombie.process.poll() is None
         assert await nodes.client.history("x") == before, "the zombie wrote nothing"
