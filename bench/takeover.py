@@ -117,7 +117,7 @@ async def takeover(folder: Path, dsn: str, instances: int) -> dict[str, float]:
         before = sum(psutil.Process(processes[1].pid).cpu_times()[:2])
         killed = time.monotonic()
         processes[0].kill()
-        await asyncio.sleep(6)  # the last beat was up to 2 s before the kill: no death is declared for two polls more
+        await asyncio.sleep(6)  # the last beat was up to 2 s before the kill: two polls are left at least
         await backlog.commit()
         figures = {}
         for name, query, wanted in (
