@@ -9,6 +9,7 @@ import pytest
 import orquestrax as ox
 from orquestrax.client.handle import Run
 from orquestrax.client.views import HistoryEvent
+from orquestrax.core.execution import Effects
 from orquestrax.core.store.clientverbs import Order
 from orquestrax.node import EngineOptions
 from tests.checker import check_instance
@@ -49,6 +50,17 @@ async def only_once() -> str:
     ran.append("only")
     await gates[0].wait()
     return "only"
+
+
+@ox.step
+async def held() -> str:
+    await gates[1].wait()
+    return "held"
+
+
+@ox.workflow
+async def once_and_held() -> list[str]:
+    return await asyncio.gather(only_once(), held())
 
 
 @ox.workflow
@@ -406,6 +418,28 @@ async def test_an_at_most_once_step_that_was_begun_is_not_lost_by_a_pause(
         assert await run.result(10) == "only"
     assert ran == ["only"]
     await check_instance(client, begun_once, "p")
+
+
+async def test_I9_an_at_most_once_step_whose_outcome_was_kept_is_not_begun_again(
+    bench: Bench, gate: asyncio.Event
+) -> None:
+    """As after a park that met new mail: all that is open is acted on once more."""
+    gates.append(asyncio.Event())
+    client = await bench.node(once_and_held)
+    run = await client.start(once_and_held, id="p")
+    await until_ran("only")
+    await run.pause()
+    await until_status(run, "paused")
+    gate.set()
+    await until_event(run, "step_kept")
+    orchestrator = bench.nodes[0].incarnation.orchestrator
+    (execution,) = orchestrator.memory.executions.values()
+    orchestrator.turns.acting.act(execution, Effects(list(execution.replay.open.values())))
+    gates[1].set()
+    await until_event(run, "step_kept", 2)
+    await run.resume()
+    assert await run.result(10) == ["only", "held"]
+    assert ran == ["only"]
 
 
 async def test_a_clean_stop_and_another_node_leave_it_paused(bench: Bench, gate: asyncio.Event) -> None:

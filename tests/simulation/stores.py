@@ -23,6 +23,8 @@ from orquestrax.core.store.statements import statement
 from orquestrax.model.rows import InstanceRow, Verdict, Write
 from tests.simulation.network import DEADLINE, Line
 
+UPDATES = frozenset({"claim_due", "claim_orders", "claim_overdue", "clear_suspicion", "absolve"})
+
 
 async def fenced(line: Line, fence: Fence, work: Any, label: str, *, exclusive: bool = False) -> Any:
     """One transaction of a node: begin with the fence, then work and commit."""
@@ -44,12 +46,17 @@ class Opening:
         )
 
 
+def in_order(name: str, rows: list[Any]) -> list[Any]:
+    """In which order an UPDATE returns its rows is PostgreSQL's affair; statements that have an order keep it."""
+    return sorted(rows, key=lambda row: row["key"]) if name in UPDATES else rows
+
+
 async def single(line: Line, name: str, *arguments: Any) -> list[Any]:
     """One statement, without the fence."""
     text = statement(line.server.database.schema, name)
 
     async def work(connection: Any) -> Any:
-        return await connection.fetch(text, *arguments)
+        return in_order(name, await connection.fetch(text, *arguments))
 
     label = f"{name} {arguments[0]}" if name == "heartbeat" else name
     found: list[Any] = await line.ask(lambda session, reply: reply(line.server.apply(session, work, label)))
@@ -98,9 +105,7 @@ class SimulatedNodeStore(NodeStore):
 
     async def _fenced(self, name: str, *arguments: Any) -> list[Any]:
         async def work(connection: Any) -> Any:
-            rows = await connection.fetch(self._sql(name), self.fence.number, *arguments)
-            # In which order an UPDATE returns its rows is PostgreSQL's affair.
-            return sorted(rows, key=lambda row: row["key"]) if name.startswith("claim") else rows
+            return in_order(name, await connection.fetch(self._sql(name), self.fence.number, *arguments))
 
         return await self._exchange(lambda: fenced(self._line, self.fence, work, name))
 
@@ -201,8 +206,7 @@ class Connection:
     async def fetch(self, text: str, *arguments: Any) -> list[Any]:
         schema = self._line.server.database.schema
         name = next(name for name in ("heartbeat", "watch_nodes", "lead") if statement(schema, name) == text)
-        rows = await single(self._line, name, *arguments)
-        return sorted(rows, key=lambda row: row["fence"]) if name == "watch_nodes" else rows
+        return await single(self._line, name, *arguments)
 
     def is_closed(self) -> bool:
         return not self._line.open

@@ -14,6 +14,7 @@ import pytest
 
 from tests.simulation.plan import FAULTS
 from tests.simulation.run import Simulation, simulate
+from tests.simulation.verdict import silence
 
 FEW, CHUNKS = 300, 10
 MANY = int(os.environ.get("ORQUESTRAX_SEEDS", "2000"))
@@ -40,6 +41,13 @@ def test_I1_to_I23_hold_whatever_strikes(chunk: int):
 def test_I1_to_I23_hold_for_many_seeds(chunk: int):
     for seed in range(FIRST + chunk, FIRST + MANY, 4):
         check(seed)
+
+
+def test_I14_counts_each_moment_of_overlapping_outages_once():
+    outages = [(12, 16), (10, 14), (18, 19), (13, 14), (30, 40)]
+    assert silence(outages, since=11, until=20) == pytest.approx(3e-6)
+    assert silence(outages, since=17, until=33) == pytest.approx(12e-6)
+    assert silence([], since=3, until=5) == pytest.approx(2e-6)
 
 
 def test_the_same_seed_gives_the_same_trace():

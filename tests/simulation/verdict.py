@@ -69,12 +69,15 @@ def _deaths(simulation: Simulation) -> Iterator[str]:
             beats[about[0]] = now
         elif verb == "declare" and isinstance(answer, Death):
             fence, cause = about
-            silent = _silence(simulation, beats.get(fence, 0), now)
+            silent = silence(simulation.outages, beats.get(fence, 0), now)
             if (cause == "silent" and silent < LEASE) or (cause == "gone" and fence not in simulation.gone):
                 yield f"I14: node {fence} was declared dead after {silent:.1f} s of silence"
 
 
-def _silence(simulation: Simulation, since: int, until: int) -> float:
-    """Seconds without a heartbeat; those count in which the database was there."""
-    away = sum(max(0, min(until, end) - max(since, start)) for start, end in simulation.outages)
-    return (until - since - away) / 1_000_000
+def silence(outages: list[tuple[int, int]], since: int, until: int) -> float:
+    """Seconds without a heartbeat; those count in which the database was there. Outages may overlap."""
+    silent, counted = 0, since
+    for start, end in sorted(outages):
+        silent += max(0, min(until, start) - counted)
+        counted = max(counted, end)
+    return (silent + max(0, until - counted)) / 1_000_000

@@ -38,14 +38,16 @@ def announce(execution: Execution, command: RunStep, now: int) -> None:
 def begun(execution: Execution) -> list[RunStep]:
     """At-most-once steps of which an attempt was begun here and no outcome is known.
 
-    For those in a queue the task knows who has begun them.
+    For those in a queue the task knows who has begun them. Of those that a pause has kept it is known.
     """
     queued = () if execution.queue is None else execution.queue.commands
+    kept = () if execution.pause is None else execution.pause.kept
     return [
         command
         for command in execution.replay.open.values()
         if isinstance(command, RunStep)
         and command.number not in queued
+        and command.number not in kept
         and command.step.options.at_most_once
         and is_announced(execution, command)
     ]

@@ -14,3 +14,4 @@ with recursive owners (fence) as (
 select fence from (select fence from owners union select fence from workers) as holder
 where fence is not null
   and not exists (select from {schema}.nodes as n where n.fence = holder.fence and n.status = 'alive')
+order by fence
