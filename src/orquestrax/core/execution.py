@@ -235,6 +235,7 @@ class Execution:
             done=done,
             start=start,
             started_at=self.replay.identity.started_at,
+            seq=self.seq,
             events=written,
             change=change,
             consumed=consumed,

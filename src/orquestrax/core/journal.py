@@ -20,6 +20,8 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Final
 from uuid import UUID
 
+import asyncpg
+
 from orquestrax.base.errors import Fenced, OrquestraxError
 from orquestrax.core.store.journalverbs import REFUSED, Found, JournalStore
 from orquestrax.model.rows import Verdict, Write
@@ -147,7 +149,8 @@ class Lane:
                 await self._reach_database()
             verdicts = await self._store.write(batch)
         except REFUSED as error:
-            if await self._store.rolled_back():
+            lost = isinstance(error, asyncpg.PostgresConnectionError)  # then it was the driver that answered
+            if not lost and await self._store.rolled_back():
                 await self._halve(batch, error)
             else:
                 await self._settle_unknown(batch, error)
@@ -185,12 +188,16 @@ class Lane:
             error,
         )
         self._store.drop()
-        rows = await self._what_is_there(batch)
-        done, missing = list[Write](), list[Write]()
+        rows, me = await self._what_is_there(batch), self._store.fence.number
+        done, missing, overtaken = list[Write](), list[Write](), list[Write]()
         for write in batch:
-            written = _is_written(write, rows.get(write.key), self._store.fence.number)
-            (done if written else missing).append(write)
+            row = rows.get(write.key)
+            if _is_overtaken(write, row, me):
+                overtaken.append(write)
+            else:
+                (done if _is_written(write, row, me) else missing).append(write)
         self._tell(done, [Verdict.COMMITTED] * len(done))
+        self._tell(overtaken, [Verdict.LOST] * len(overtaken))
         if missing:
             await self._settle(missing)
 
@@ -234,6 +241,17 @@ class Lane:
                 self.queue = deque(other for other in self.queue if other.key != write.key)
                 for follower in followers:
                     follower.done(follower, Verdict.LOST)
+
+
+def _is_overtaken(write: Write, row: Found | None, me: int) -> bool:
+    """Whether this release held, others went on from it, and the row has come back to me since.
+
+    What is in memory is behind the history then. Where nobody went on it still is what the history says.
+    """
+    if row is None or row.owner != me or write.change is None or not write.change.release:
+        return False
+    last = write.events[-1].seq if write.events else write.seq
+    return 0 < last < row.seq
 
 
 def _is_written(write: Write, row: Found | None, me: int) -> bool:

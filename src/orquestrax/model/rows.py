@@ -102,6 +102,7 @@ class Write(msgspec.Struct, kw_only=True):
     A park, a block and an end (`change.release`) hold only while the row's mail is `read_mail`. A park that meets
     new mail is left out and the rest is written (`parked` tells); an end or a block is then not written at all.
     Nothing may follow a start or a change of the same instance within one batch.
+    `seq` is the last event of the history that it leaves behind, as far as an execution knows it.
     `deadline` goes into the row with a start or a change. `tasks` are steps for the cluster's queues, `withdrawn` the
     commands of those that nobody waits for any more. Tasks come with an event or a start, which tell whether a write of
     unknown outcome is there. `holds` stops its steps that wait in the queues (true), or lets them go.
@@ -114,6 +115,7 @@ class Write(msgspec.Struct, kw_only=True):
     done: Callable[[Write, Verdict], Any]
     start: NewInstance | None = None
     started_at: int = 0
+    seq: int = 0
     events: list[Event] = []
     change: RowChange | None = None
     consumed: list[int] = []
