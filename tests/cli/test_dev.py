@@ -213,6 +213,7 @@ def test_embedded(talk: Path, port: int, spawn: Spawn, monkeypatch: pytest.Monke
         assert not (Path(home) / "postgres/data/postmaster.pid").exists()
 
 
+@pytest.mark.verify
 def test_several_nodes(namespace: str, talk: Path, port: int, spawn: Spawn, ox: Ox) -> None:
     """Each node is a process, the dashboard is one more; who dies is followed, and all are reloaded together."""
     dev = spawn("dev", "talk.py", "--nodes", "2", "--port", str(port))

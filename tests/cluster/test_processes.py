@@ -46,6 +46,7 @@ WORKER = ("--roles", "worker", "--queues", "far", "--processes", "2")
 ENGINE = ("--roles", "engine,worker", "--queues", "default")
 
 
+@pytest.mark.verify
 @pytest.mark.timeout(180)
 async def test_I8_I16_a_worker_is_killed_in_the_middle_and_another_goes_on(tmp_path: Path, dsn: str) -> None:
     """On the same machine: its record lock says at once that it is dead."""

@@ -84,6 +84,7 @@ async def test_I14_killed_on_the_same_machine_it_is_taken_over_at_once(tmp_path:
         assert not list((tmp_path / "home" / "run").rglob(f"{victim.fence}.lock"))
 
 
+@pytest.mark.verify
 @pytest.mark.timeout(180)
 async def test_I4_I15_a_thawed_zombie_writes_nothing_and_comes_back_as_another(
     tmp_path: Path, dsn: str

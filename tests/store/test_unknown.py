@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 from uuid import UUID
@@ -12,6 +12,7 @@ import pytest
 
 from orquestrax.core.journal import Journal, Lane
 from orquestrax.core.store.fence import Fence
+from orquestrax.core.store.journalverbs import JournalStore
 from orquestrax.core.store.nodeverbs import declare_dead
 from orquestrax.model.rows import Verdict, Write
 from tests.store.proxy import Proxy, at_commit
@@ -48,6 +49,34 @@ async def test_I5_each_write_is_there_once(rig: Rig, told: Told, proxy: Proxy, k
         assert (row["owner"] is None) == (write.change is not None)
         assert write.parked == (write.change is not None)
     assert proxy.cancels == 0
+
+
+@pytest.mark.parametrize(("further", "verdict"), [(True, Verdict.LOST), (False, Verdict.COMMITTED)])
+async def test_I5_a_park_that_held_and_came_back(
+    rig: Rig, told: Told, proxy: Proxy, monkeypatch: pytest.MonkeyPatch, further: bool, verdict: Verdict
+):
+    """Its row is this node's again when the outcome is read: what is in memory is good unless others went on."""
+    fence = await rig.node()
+    journal = await journal_through(rig, proxy, fence)
+    proxy.fault(at_commit("after"))
+    write = told.park(await rig.owned(fence), 1)
+    original = JournalStore.what_is_there
+
+    async def later(self: JournalStore, keys: Sequence[UUID]) -> Any:
+        assert (await rig.row(write.key))["owner"] is None
+        if further:
+            await rig.rows(
+                "insert into {schema}.events select instance, 2, type, at, issued, trail, data from {schema}.events"
+                " where instance = $1",
+                write.key,
+            )
+        await rig.rows("update {schema}.instances set owner = $2 where key = $1", write.key, fence.number)
+        return await original(self, keys)
+
+    monkeypatch.setattr(JournalStore, "what_is_there", later)
+    journal.submit(write)
+    assert await told.all([write]) == [verdict]
+    assert further or not write.parked
 
 
 async def test_I5_writing_again_blindly_is_refused_by_the_key(
