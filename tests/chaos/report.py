@@ -116,8 +116,10 @@ class Report(msgspec.Struct, kw_only=True):
     def lines(self) -> Iterator[str]:
         """The closing lines."""
         done = self.operations
-        yield f"{self.scenario}, seed {self.seed}: {self.nodes} nodes, {self.minutes:g} min of load, {self.seconds:.0f} s in all"
-        yield f"operations: {done.ok} ok, {done.failed} failed, {done.unknown} unknown; instances: {_counts(self.instances)}"
+        shape = f"{self.nodes} nodes, {self.minutes:g} min of load, {self.seconds:.0f} s in all"
+        yield f"{self.scenario}, seed {self.seed}: {shape}"
+        yield f"operations: {done.ok} ok, {done.failed} failed, {done.unknown} unknown"
+        yield f"instances: {_counts(self.instances)}"
         yield f"faults: {_counts(self.faults)}; deaths: {_counts(self.deaths)}"
         yield f"bodies: {self.bodies}, run again: {_counts(self.extra)}"
         for cause, spread in sorted(self.takeovers.items()):
