@@ -67,7 +67,11 @@ class JournalStatements(Model):
         return row
 
     def delete_leftovers(self, me: int, keys: Sequence[UUID]) -> list[Row]:
-        return [row for key in keys if self.passes(me) for row in self.tables.inbox.pop(key, {}).values()]
+        if not self.passes(me):
+            return []
+        for task in [task for task in self.tables.tasks if task[0] in keys]:
+            del self.tables.tasks[task]
+        return [row for key in keys for row in self.tables.inbox.pop(key, {}).values()]
 
     def delete_messages(self, me: int, keys: Sequence[UUID], numbers: Sequence[int]) -> list[Row]:
         gone = []
