@@ -64,6 +64,7 @@ class Report(msgspec.Struct, kw_only=True):
     """One run.
 
     command      what repeats its plan
+    lease, heartbeat, poll  L, H and P of the promises, as the nodes were told
     minutes      for how long the clients were at it; `seconds` is the whole run with its verdict
     operations   every try of every client; `by_kind` the same by what was asked (start, signal, cancel, result …)
     faults       how often each kind struck; `skipped` says what this machine could not do, and how it can
@@ -83,6 +84,9 @@ class Report(msgspec.Struct, kw_only=True):
     command: str
     minutes: float
     nodes: int
+    lease: float
+    heartbeat: float
+    poll: float
     began_at: str
     commit: str
     seconds: float = 0.0
