@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import logging
 import os
 import sys
 from typing import Final
@@ -26,6 +27,7 @@ def main() -> int:
         print(f"there is no scenario {asked.scenario!r}: choose one of {', '.join(NAMES)}", file=sys.stderr)
         return 2
     folder = fresh_folder()
+    logging.basicConfig(filename=folder / "clients.log")  # what clients complain of meanwhile
     report, _evidence = chaos(asked.scenario, asked.seed, asked.minutes, folder)
     report.write()
     for line in report.lines():

@@ -52,6 +52,7 @@ class Node:
     clock: Clock | None
     process: subprocess.Popen[bytes] | None = None
     away: bool = False
+    killed: bool = False
     began: float = 0.0
 
     @property
@@ -86,11 +87,12 @@ class Node:
                 [*(self.network.enter if self.network else []), *command],
                 cwd=self.folder, env=environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
             )  # fmt: skip
-        self.began = time.monotonic()
+        self.began, self.killed = time.monotonic(), False
 
     def signal(self, number: signal.Signals) -> None:
         """SIGKILL, SIGSTOP, SIGCONT or SIGTERM, to a process that is there."""
         if self.lives and self.process is not None:
+            self.killed = self.killed or number == signal.SIGKILL
             self.process.send_signal(number)
 
     async def ended(self) -> int:

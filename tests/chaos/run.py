@@ -110,11 +110,7 @@ async def _chaos(scenario: str, seed: int, minutes: float, folder: Path) -> tupl
     without = frozenset(kind for kind, why in lacks.items() if why)
     plan = plan_of(scenario, seed, minutes, without)
     kinds = set(SCENARIOS[scenario]) if scenario != MIX else set(FAULTS)
-    report = Report(
-        scenario=scenario, seed=seed, minutes=minutes, nodes=len(plan.homes), command=command(scenario, seed, minutes),
-        began_at=datetime.now(UTC).isoformat(timespec="seconds"), commit=_commit(), lease=LEASE, heartbeat=HEARTBEAT,
-        poll=POLL, skipped=[lacks[kind] for kind in sorted(kinds & without)],
-    )  # fmt: skip
+    report = new_report(plan, skipped=[lacks[kind] for kind in sorted(kinds & without)])
     library = None if "clocks" in without else clock.build(folder)
     operations = Operations(folder / "operations.jsonl")
     async with running(folder, [*plan.homes], networks="partition" not in without, clock=library) as cluster:
@@ -126,6 +122,15 @@ async def _chaos(scenario: str, seed: int, minutes: float, folder: Path) -> tupl
         report.drains = report.drains.of(cluster.drains)
     report.seconds = round(time.monotonic() - began, 1)
     return report, evidence
+
+
+def new_report(plan: Plan, *, skipped: list[str]) -> Report:
+    """Of a run that begins now."""
+    return Report(
+        scenario=plan.scenario, seed=plan.seed, minutes=plan.minutes, nodes=len(plan.homes),
+        command=command(plan.scenario, plan.seed, plan.minutes), commit=_commit(), skipped=skipped,
+        began_at=datetime.now(UTC).isoformat(timespec="seconds"), lease=LEASE, heartbeat=HEARTBEAT, poll=POLL,
+    )  # fmt: skip
 
 
 def command(scenario: str, seed: int, minutes: float) -> str:
