@@ -22,7 +22,7 @@ import asyncpg
 
 from orquestrax.client.client import Client
 from orquestrax.client.connect import connected
-from orquestrax.core.store.database import Address
+from orquestrax.core.store.database import CONNECTION_LOST, Address
 from orquestrax.core.store.migrate import migrate
 from orquestrax.settings import Settings
 from tests.chaos.clock import Clock
@@ -121,7 +121,7 @@ class Cluster:
                     return await connection.fetch(query.replace("{schema}", SCHEMA), *arguments)
                 finally:
                     await connection.close()
-            except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError):
+            except (TimeoutError, *CONNECTION_LOST):
                 await asyncio.sleep(0.2)
 
     async def alive(self) -> set[int]:

@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 from itertools import pairwise
-from pathlib import Path
 
 import pytest
 
+from tests.chaos.__main__ import main
 from tests.chaos.faults import FAULTS
 from tests.chaos.plan import ALONE, MIX, SCENARIOS, plan_of
-
-PROJECT = Path(__file__).parents[2]
 
 
 @pytest.mark.parametrize("scenario", [MIX, *SCENARIOS])
@@ -42,11 +37,10 @@ def test_what_a_machine_cannot_do_is_left_out() -> None:
     assert plan_of("partition", 1, 30, frozenset({"partition"})).strikes == ()
 
 
-def test_an_unknown_scenario_is_one_sentence_with_the_known_ones() -> None:
-    told = subprocess.run(
-        [sys.executable, "-m", "tests.chaos", "earthquake"],
-        check=False,
-        cwd=PROJECT, env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}, capture_output=True, text=True,
-    )  # fmt: skip
-    assert told.returncode == 2
-    assert told.stderr == f"there is no scenario 'earthquake': choose one of {MIX}, {', '.join(SCENARIOS)}\n"
+def test_an_unknown_scenario_is_one_sentence_with_the_known_ones(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("sys.argv", ["chaos", "earthquake"])
+    assert main() == 2
+    said = f"there is no scenario 'earthquake': choose one of {MIX}, {', '.join(SCENARIOS)}\n"
+    assert capsys.readouterr() == ("", said)

@@ -24,10 +24,13 @@ SEED = int(os.environ.get("SEED", "1"))
 MINUTES = 3.0
 TAMPERED = {
     "I1": "delete from {schema}.instances where key = (select min(key::text)::uuid from {schema}.instances)",
-    "I3": "update {schema}.events set seq = seq + 1000 where type = 'completed'",
-    "I4": "update {schema}.nodes set status = 'dead', cause = 'silent', ended_at = started_at where fence = 1",
-    "I9": "insert into chaos_bookings select min(token) from chaos_bookings",
-    "I10": "delete from {schema}.events where type = 'signal_received'",
+    "I3": "delete from {schema}.events where seq = 1 and instance = "
+    "(select max(instance::text)::uuid from {schema}.events where type = 'completed')",
+    "I4": "update {schema}.nodes set status = 'dead', cause = 'silent', ended_at = started_at "
+    "where fence = (select min(fence) from chaos_writes)",
+    "I9": "insert into chaos_bookings select token from chaos_bookings",
+    "I10": "update {schema}.events set data = replace(data::text, 'letters-', 'others-')::json "
+    "where type = 'signal_received'",
 }
 """By the promise that it breaks: what nobody but a broken engine would do to the database."""
 
@@ -62,7 +65,7 @@ def test_what_is_tampered_with_in_the_database_is_reported(folder: Path) -> None
     assert set(sound.extra) <= {"retry"}, "without a fault nothing else is a cause"
     assert (sound.operations.failed < sound.operations.ok, sound.operations.unknown) == (True, 0)
     for promise, evidence in found.items():
-        assert promise in {violation.promise for violation in _judged(evidence).violations}
+        assert promise in {violation.promise for violation in _judged(evidence).violations}, promise
 
 
 async def _tamper(folder: Path) -> dict[str, Evidence]:
