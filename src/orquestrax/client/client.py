@@ -214,5 +214,5 @@ class Client:
                 return ending
         if self._endings is None:
             self._endings = Endings(self.store, self.hints)
-        view = await self._endings.wait(key)
-        return Ending(view.status, view.result, view.error)
+        end = await self._endings.wait(key)
+        return Ending(end.status, end.result, end.error)

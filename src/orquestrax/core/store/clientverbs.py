@@ -51,6 +51,15 @@ class InstanceView(msgspec.Struct, frozen=True, kw_only=True):
     started_on: str | None
 
 
+class End(msgspec.Struct, frozen=True):
+    """How an instance ended; result and error are JSON text."""
+
+    key: UUID
+    status: str
+    result: str | None
+    error: str | None
+
+
 class EventView(msgspec.Struct, frozen=True, kw_only=True):
     """A row of a history; `data` is JSON text."""
 
@@ -188,6 +197,10 @@ class ClientStore:
         return [
             InstanceView(**dict(row)) for row in await self.database.fetch("instances_by_key", list(keys))
         ]
+
+    async def ends(self, keys: Sequence[UUID]) -> builtins.list[End]:
+        """Those of these instances that have ended, in no order."""
+        return [End(*row) for row in await self.database.fetch("ends_of", list(keys))]
 
     async def list(
         self,
