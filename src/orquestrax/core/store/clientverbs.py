@@ -154,11 +154,13 @@ class ClientStore:
 
     async def start(self, new: NewInstance) -> bool:
         """Store an instance as pending; False if the id exists already."""
-        rows = await self.database.fetch(
-            "start_pending", new.key, new.id, new.definition, new.version, new.priority, new.created_by,
-            new.input.decode(), new.digest, new.timeout,
-        )  # fmt: skip
-        return bool(rows)
+        return bool(await self.start_all([new]))
+
+    async def start_all(self, starts: Sequence[NewInstance]) -> set[UUID]:
+        """Store instances as pending, all or none; returns the keys of those whose ids did not exist."""
+        columns = zip(*map(_start, starts), strict=True)
+        rows = await self.database.fetch("start_pending", *(list(column) for column in columns))
+        return {row["key"] for row in rows}
 
     async def send(self, orders: Sequence[Order]) -> list[int | None]:
         """Send messages, in order; returns the owners to hint.
@@ -258,3 +260,10 @@ class ClientStore:
                 "register_definition", d.name, d.version, d.digest, d.input_schema, d.output_schema, d.doc, d.file,
                 d.line, d.source, d.timeout,
             )  # fmt: skip
+
+
+def _start(new: NewInstance) -> tuple[Any, ...]:
+    return (
+        new.key, new.id, new.definition, new.version, new.priority, new.created_by, new.input.decode(), new.digest,
+        new.timeout,
+    )  # fmt: skip
