@@ -20,9 +20,7 @@ if TYPE_CHECKING:
     from orquestrax.core.store.embedded import EmbeddedServer
 
 OLDER = {found.major: found.bindir for found in search() if 15 <= found.major < find_binaries().major}
-second = pytest.mark.skipif(
-    not OLDER, reason="LOUD: needs a PostgreSQL of an older major version, from 15 on"
-)
+older = pytest.mark.skipif(not OLDER, reason="LOUD: needs a PostgreSQL of an older major version, from 15 on")
 
 
 async def query(server: EmbeddedServer, text: str) -> object:
