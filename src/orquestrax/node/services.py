@@ -111,7 +111,7 @@ class Services:
             owner=LogOwners(self.orchestrator.memory, self.runner),
             on_written=self._hints.view,
         )
-        sweeps = [self.progress.sweep, self._sweep_lost]
+        sweeps = [lambda: self.progress.sweep(self.fence.number), self._sweep_lost]
         self.upkeep = Upkeep(sweeps, every=options.upkeep, leads=lambda: self.leader.leads)
         self._build_heartbeat(options, may_beat)
 
@@ -126,6 +126,7 @@ class Services:
             gap=max(2 * options.heartbeat, 2 * options.poll),
             lead=options.lease,
             on_death=lambda death: self.heartbeat.tell(self._died, death),
+            on_lead=lambda: self.heartbeat.tell(self.upkeep.wake),
         )
         self.leader = observer.leader
         self.heartbeat = Heartbeat(
