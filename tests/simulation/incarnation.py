@@ -88,6 +88,7 @@ class Incarnation(incarnation.Incarnation):
             runner=self.runner,
             park_after=plan.park_after,
             on_changed=process.hints.view,
+            on_ended=process.hints.ended,
             on_left=self._askers.left,
             on_mail=lambda: self.claimer.look_for_mail(),
             on_due=self._due,
@@ -149,7 +150,7 @@ class Incarnation(incarnation.Incarnation):
         process = self._process
         observer = Watch(
             address, self.fence, process.machine, every=poll, gap=max(2 * HEARTBEAT, 2 * poll), clock=process.loop.time,
-            lead=LEASE, on_death=self._died,
+            lead=LEASE, on_death=self._died, on_lead=lambda: self.heartbeat.tell(self.upkeep.wake),
         )  # fmt: skip
         observer.line = process.line
         self.leader = observer.leader
