@@ -29,7 +29,8 @@ class Acting:
 
     def act(self, execution: Execution, effects: Effects) -> None:
         """Do it; code that ran ahead may have changed its mind, and of what stands still nothing starts."""
-        self.stop(execution, effects)
+        if effects.stop:
+            self.stop(execution, effects)
         if execution.ended or execution.releasing:
             return
         if self.draining or execution.pause is not None:

@@ -159,7 +159,7 @@ class Execution:
 
     def happened(self, type_: str, data: msgspec.Struct, now: int) -> None:
         """Apply one event; it joins those that the next write carries. No two events go back in time."""
-        self.last_at = at = max(self.last_at, now)
+        self.last_at = at = now if now > self.last_at else self.last_at
         self.seq = seq = self.seq + 1
         event = self.replay.stamp(seq, type_, at, data)
         self.pending.append(event)
@@ -265,7 +265,7 @@ class Execution:
     def change(self, clock: Callable[[], int], park_after: int) -> RowChange | None:
         """How the row must change after this turn, if at all: waiting, parked, or running again."""
         if not self._idle():
-            return self._row("running", None)
+            return None if self.status == "running" else self._row("running", None)
         dues = [command.due for command in self.replay.open.values() if isinstance(command, StartTimer)]
         dues += [retry.due for retry in self.retries.values()]
         dues += [due for due in (self.again_at, self.deadline) if due is not None]

@@ -89,10 +89,12 @@ class StepRunner:
         self._processes: Final = ProcessPool(
             self.slots.free("process"), lambda attempt: self._silence.add(attempt)
         )
-        self._watch: Final = LongWatch(long_after, lambda a: on_long(a.job, a.started_at), self._context)
         self._silence: Final = SilenceWatch(self._cut, self._context)
         self.reports: Final = Reports(write_progress, delete_progress)
         self._attempts: dict[BodyKey, Attempt] = {}
+        self._watch: Final = LongWatch(
+            long_after, self._attempts, lambda a: on_long(a.job, a.started_at), now, self._context
+        )
         self.running: Final[Mapping[BodyKey, Job]] = Jobs(self._attempts)
         self.abandoned: Final[dict[Attempt, Job]] = {}
         self._stopping = False
@@ -117,7 +119,7 @@ class StepRunner:
         Errors: RuntimeError if there is no free slot, if the body is running already, or after `stop`.
         """
         attempt = self._begin(job)
-        limit = start_limit(job)
+        limit = start_limit(job) if job.step.options.limited else None
         if limit is not None and attempt.started_at >= limit.at:
             self._loop.call_soon(self._refuse, attempt, limit, context=self._context)
         else:
@@ -201,7 +203,8 @@ class StepRunner:
         task = asyncio.Task(body, loop=self._loop, name=attempt.name, context=self._ground.copy())
         task.add_done_callback(partial(self._ended, attempt), context=self._context)
         attempt.task = task
-        self._watch.add(attempt)
+        if self._watch.asleep:
+            self._watch.wake()
         if executor != "process" and attempt.job.step.options.heartbeat_timeout is not None:
             self._silence.add(attempt)
         if attempt.limit is not None:
@@ -256,7 +259,8 @@ class StepRunner:
             self._over(attempt.job.key)
             self._on_end(attempt.job, outcome)
         else:
-            self._over(attempt.job.key)
+            if self.reports.known:
+                self._over(attempt.job.key)
             self._on_end(attempt.job, Succeeded(outcome, attempt.started_at, self._now()))
 
     def _errored(self, attempt: Attempt, exc: BaseException, *, final: bool = False) -> Errored:
@@ -276,7 +280,6 @@ class StepRunner:
 
     def _forget(self, attempt: Attempt) -> None:
         attempt.waited_for = False
-        self._watch.discard(attempt)
         if attempt.timer is not None or attempt.pulse is not None:
             attempt.disarm()
         if attempt.pulse is not None:
@@ -285,7 +288,7 @@ class StepRunner:
 
     def _over(self, key: BodyKey) -> None:
         """No other attempt of this step follows here."""
-        if self.reports.known and key in self.reports.known:
+        if key in self.reports.known:
             self.reports.over(key)
 
     def _release(self, attempt: Attempt) -> None:
