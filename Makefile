@@ -8,7 +8,7 @@ TEST := $(VENV)/.test
 CANDIDATES := python3.14 python3.13 python3.12 python3.11 python3
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test verify nightly check format bench bench-peers clean
+.PHONY: help setup run test verify nightly reliability check format bench bench-peers clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' Makefile | sed 's/:.*## /	/' | expand -t 12
@@ -37,6 +37,9 @@ verify: $(TEST) ## a second PostgreSQL, kill -9 sweeps, thousands of programs: u
 nightly: $(TEST) ## test and verify with many more programs and a million seeds, then 200,000 workflows: no limit
 	@ORQUESTRAX_PROGRAMS=$${ORQUESTRAX_PROGRAMS:-40000} ORQUESTRAX_SEEDS=$${ORQUESTRAX_SEEDS:-1000000} $(MAKE) --no-print-directory test verify
 	@$(BIN)/python -m bench.endurance
+
+reliability: $(TEST) ## docs/reliability.md anew: the promises, their tests, the last `make soak`
+	@$(BIN)/python -m tests.reliability
 
 check: $(TEST) ## format, lint, types, import contract
 	@$(BIN)/ruff format --check .

@@ -129,6 +129,15 @@ def test_no_reset_under_a_living_node(namespace: str, ox: Ox, spawn: Callable[..
     assert node.end(2).status == 0
 
 
+def test_the_data_of_the_embedded_server_alone_is_upgraded(ox: Ox, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ORQUESTRAX_DATABASE_URL", "postgresql://db.example/orders")
+    ox("db", "upgrade").refused(2, "comes from ORQUESTRAX_DATABASE_URL and is not the embedded one")
+    monkeypatch.delenv("ORQUESTRAX_DATABASE_URL")
+    with tempfile.TemporaryDirectory(prefix="ox-") as home:
+        monkeypatch.setenv("ORQUESTRAX_HOME", home)
+        assert ox("db", "upgrade").told == ["up to date: nothing to upgrade"]
+
+
 def test_reset_of_the_embedded_server(folder: Path, ox: Ox, monkeypatch: pytest.MonkeyPatch) -> None:
     with tempfile.TemporaryDirectory(prefix="ox-") as home:
         Path(home).chmod(0o755)

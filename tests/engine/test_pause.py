@@ -102,6 +102,11 @@ async def naps() -> str:
 
 
 @ox.workflow
+async def begun() -> str:
+    return ox.info().started_at.isoformat()
+
+
+@ox.workflow
 async def cleans_up() -> None:
     try:
         await ox.receive("never", int)
@@ -311,6 +316,21 @@ async def test_a_pending_instance_is_paused_and_resumed_by_whoever_is_there(benc
     await run.resume()
     assert await run.result(10) == "rested"
     await check_instance(client, naps, "p")
+
+
+async def test_I12_code_runs_only_behind_a_start_that_is_stored(bench: Bench) -> None:
+    """Claimed for an order and kept by new mail, a pending one is let go, and claimed as what is due."""
+    outsider = await bench.node()
+    run = await outsider.start(begun, id="w")
+    await bench.query("update {schema}.instances set wake_at = null")
+    await bench.node(begun)
+    node = bench.nodes[-1].incarnation
+    assert node is not None
+    await bench.query("update {schema}.instances set owner = $1, node = $1", node.fence.number)
+    node.claimer.reconcile_soon()
+    seen = await run.result(15)
+    stored = await bench.query("select started_at, started_on from {schema}.instances")
+    assert (seen, node.fence.number) == (stored[0]["started_at"].isoformat(), stored[0]["started_on"])
 
 
 async def test_a_paused_instance_that_never_ran_is_cancelled(bench: Bench) -> None:

@@ -48,3 +48,29 @@ async def test_a_sweep_that_fails_is_made_again() -> None:
         assert [await told.get() for _ in range(4)] == ["fails", "sweeps"] * 2
     await upkeep.stop()
     await Upkeep([], every=1).stop()
+
+
+async def test_a_new_leader_begins_at_once_and_ends_with_its_lead() -> None:
+    told: asyncio.Queue[str] = asyncio.Queue()
+    leading = False
+
+    async def first() -> None:
+        nonlocal leading
+        leading = False  # it took so long that the lead was over
+        told.put_nowait("first")
+
+    async def second() -> None:
+        told.put_nowait("second")
+
+    upkeep = Upkeep([first, second], every=3600, leads=lambda: leading)
+    upkeep.start()
+    await asyncio.sleep(0)
+    upkeep.wake()
+    await asyncio.sleep(0)
+    leading = True
+    upkeep.wake()
+    async with asyncio.timeout(10):
+        assert await told.get() == "first"
+    await upkeep.stop()
+    assert told.empty()
+    upkeep.wake()

@@ -53,11 +53,16 @@ class Cluster:
     members: list[Member] = field(default_factory=list)
 
     async def start(
-        self, home: str, *, lease: float | None = None, roles: Sequence[str] = ("--roles", "engine,worker")
+        self,
+        home: str,
+        *,
+        lease: float | None = None,
+        roles: Sequence[str] = ("--roles", "engine,worker"),
+        module: str = "flows.py",
     ) -> Member:
         """A node whose home is of this name: those with the same one see each other's record locks.
 
-        `roles` are the flags that say what it does.
+        `roles` are the flags that say what it does, `module` is the code that it serves.
         """
         environment = {
             **os.environ,
@@ -69,13 +74,17 @@ class Cluster:
         where = ["--database", self.address.dsn, "--namespace", self.address.schema]
         with (self.folder / "nodes.log").open("ab") as log:
             process = subprocess.Popen(
-                [sys.executable, "-m", "orquestrax", "start", "flows.py", *roles, *where],
+                [sys.executable, "-m", "orquestrax", "start", module, *roles, *where],
                 cwd=self.folder,
                 env=environment,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
             )
+        return await self.joined(process)
+
+    async def joined(self, process: subprocess.Popen[bytes]) -> Member:
+        """A process that ends with the cluster, once it is there as a node."""
         member = Member(process)
         self.members.append(member)
         async with asyncio.timeout(PATIENCE):

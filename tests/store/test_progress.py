@@ -58,7 +58,12 @@ async def test_a_row_goes_with_its_step_and_the_rest_with_its_instance(rig: Rig)
     await store.write(fence.number, [said(key, 1), said(key, 2), said(ended, 1)])
     await store.delete(fence.number, [(key, 1), (key, 99)])
     await rig.rows("update {schema}.instances set ended_at = {schema}.now() where key = $1", ended)
-    await store.sweep()
+    await store.sweep(fence.number)
+    assert ended in await store.of([ended]), "who does not lead sweeps nothing"
+    await rig.rows(
+        "update {schema}.leader set fence = $1, until = {schema}.now() + interval '1 h'", fence.number
+    )
+    await store.sweep(fence.number)
     found = await store.of([key, ended])
     assert [view.command for view in found[key]] == [2]
     assert ended not in found

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 from urllib.parse import urlsplit
 
@@ -168,6 +169,42 @@ def _confirm(settings: Settings) -> None:
     typer.echo(question, nl=not sys.stdin.isatty(), err=True)
     if sys.stdin.readline().strip() != word:
         raise InvalidInput(f"nothing was deleted: {word} was not typed")
+
+
+@app.command()
+def upgrade(
+    bindir: Annotated[
+        Path | None,
+        typer.Option(
+            "--from",
+            metavar="DIR",
+            help="The bin directory of the old version; found by itself if installed.",
+        ),
+    ] = None,
+) -> None:
+    """Bring the embedded server's data to the installed version of PostgreSQL; the old data is kept beside it.
+
+    Examples:
+
+      orquestrax db upgrade
+
+      orquestrax db upgrade --from /usr/lib/postgresql/15/bin
+    """
+    settings = settings_of()
+    if settings.database is not None:
+        raise InvalidInput(
+            f"the database comes from {settings.source} and is not the embedded one: upgrade its server by the "
+            "tools of that server"
+        )
+    from orquestrax.core.store.embedded.upgrade import upgrade as bring_up
+
+    done = bring_up(home=settings.home, bindir=bindir.absolute() if bindir else None)
+    if done is None:
+        say("up to date: nothing to upgrade")
+        return
+    say(
+        f"upgraded: PostgreSQL {done.old} to {done.new}; the old data is in {done.kept}: remove it when all is well"
+    )
 
 
 app.command("psql", context_settings={"ignore_unknown_options": True})(psql.psql)

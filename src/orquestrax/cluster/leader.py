@@ -9,6 +9,7 @@ the next one, and every sweep takes the fences of what it frees.
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from typing import Final
 
 import asyncpg
@@ -25,11 +26,20 @@ RENEWED: Final = 3  # times in a lease
 class Leader:
     """Of one node. `leads` may be read at any time; `look` stands for the lead, or renews it, when that is due.
 
-    `seconds` is how long the lead lasts without being renewed.
+    `seconds` is how long the lead lasts without being renewed, `on_lead` is called when a term of its own begins.
     """
 
-    def __init__(self, schema: str, fence: int, seconds: float, *, clock: Clock = uptime) -> None:
+    def __init__(
+        self,
+        schema: str,
+        fence: int,
+        seconds: float,
+        *,
+        on_lead: Callable[[], None] = lambda: None,
+        clock: Clock = uptime,
+    ) -> None:
         self._schema, self._fence, self.seconds, self._clock = schema, fence, seconds, clock
+        self._on_lead = on_lead
         self._trusted = self._look_at = clock()
         self.term = 0
 
@@ -49,7 +59,8 @@ class Leader:
         if not rows:
             self._trusted = sent
             return
+        self._trusted = sent + self.seconds * TRUSTED
         if rows[0]["term"] != self.term:
             self.term = rows[0]["term"]
             log.info("node %d does the upkeep from now on (term %d)", self._fence, self.term)
-        self._trusted = sent + self.seconds * TRUSTED
+            self._on_lead()

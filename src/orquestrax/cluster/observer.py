@@ -28,7 +28,7 @@ log = logging.getLogger(__name__)
 
 
 class Observer:
-    """`on_death` is called on the observing thread after each declaration of this node's.
+    """`on_death` is called on the observing thread after each declaration of this node's, `on_lead` when it leads.
 
     every  seconds between two looks
     gap    seconds between two looks that break the watch
@@ -45,12 +45,13 @@ class Observer:
         gap: float,
         lead: float,
         on_death: Callable[[Death], None],
+        on_lead: Callable[[], None] = lambda: None,
         clock: Clock = uptime,
     ) -> None:
         self._address, self._fence, self._machine = address, fence, machine
         self._every, self._on_death, self._clock = every, on_death, clock
         self._detector = FailureDetector(gap)
-        self.leader = Leader(address.schema, fence.number, lead, clock=clock)
+        self.leader = Leader(address.schema, fence.number, lead, on_lead=on_lead, clock=clock)
         self._declaring: dict[int, asyncio.Task[None]] = {}
 
     async def look(self, connection: asyncpg.Connection, deadline: float) -> float:

@@ -81,7 +81,8 @@ def unrun(
 
 def last_of(row: InstanceRow, history: History) -> Event:
     """The last event, behind which one goes on without the code; the start if there is none."""
-    return history.events[-1] if history.events else Event(0, "", row.started_at, 0, 0, b"")
+    begun_at = row.created_at if row.started_at is None else row.started_at
+    return history.events[-1] if history.events else Event(0, "", begun_at, 0, 0, b"")
 
 
 def seen_in(history: History) -> set[str]:

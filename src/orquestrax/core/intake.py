@@ -71,15 +71,16 @@ class Intake:
             self._resume(execution, row, history)
 
     def _is_foreign(self, row: InstanceRow, orders: Collection[str]) -> bool:
-        """Whether it came here by an order alone, and new mail kept it: there is no code for it here."""
-        if row.definition in self._workflows or row.status == "blocked" or "cancel" in orders:
+        """Whether it came here by an order alone, and new mail kept it: its code is not here, or has no begin yet."""
+        may_run = row.definition in self._workflows and row.started_at is not None
+        if may_run or row.status == "blocked" or "cancel" in orders:
             return False
         return not is_late(row, self._turns.clock.now())
 
     def _rebuild(self, row: InstanceRow, history: History) -> Execution:
         """The instance as its history leaves it. Raises NonDeterminism, PayloadError where the code does not fit."""
         workflow = self._workflows.get(row.definition)
-        if workflow is None:
+        if workflow is None or row.started_at is None:
             raise OrquestraxError(f"no code for the definition {row.definition!r} is here")
         execution = self._execution(row.key, row.id, workflow, row.started_at, row.input.encode())
         execution.status = row.status
@@ -162,8 +163,12 @@ class Intake:
         def done(write: Write, verdict: Verdict) -> None:
             self._unrun.discard(row.key)
             done_with = verdict is Verdict.COMMITTED and write.parked
-            tell = self._turns.on_changed if done_with else self._turns.on_evicted
-            tell(row.key)
+            if not done_with:
+                self._turns.on_evicted(row.key)
+            elif write.ends:
+                self._turns.on_ended(row.key)
+            else:
+                self._turns.on_changed(row.key)
             if done_with and write.change is not None and write.change.wake_at is not None:
                 self._turns.on_due()
 

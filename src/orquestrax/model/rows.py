@@ -14,14 +14,17 @@ from orquestrax.model.tasks import NewTask
 
 
 class InstanceRow(msgspec.Struct, frozen=True, kw_only=True):
-    """An instance as claimed: what its new owner needs to rebuild it; `steered` if only to be paused or resumed."""
+    """An instance as claimed: what its new owner needs to rebuild it; `steered` if only to be paused or resumed.
+
+    Without `started_at` no code of it may run: it was claimed for an order, and the claim that is due sets it.
+    """
 
     key: UUID
     id: str
     definition: str
     version: str
     status: str
-    started_at: int
+    started_at: int | None
     mail: int
     input: str
     created_at: int = 0

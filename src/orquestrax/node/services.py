@@ -84,6 +84,7 @@ class Services:
             runner=self.runner,
             park_after=options.park_after,
             on_changed=self._hints.view,
+            on_ended=self._hints.ended,
             on_left=self._askers.left,
             on_mail=lambda: self.claimer.look_for_mail(),
             on_due=self._due,
@@ -110,7 +111,7 @@ class Services:
             owner=LogOwners(self.orchestrator.memory, self.runner),
             on_written=self._hints.view,
         )
-        sweeps = [self.progress.sweep, self._sweep_lost]
+        sweeps = [lambda: self.progress.sweep(self.fence.number), self._sweep_lost]
         self.upkeep = Upkeep(sweeps, every=options.upkeep, leads=lambda: self.leader.leads)
         self._build_heartbeat(options, may_beat)
 
@@ -125,6 +126,7 @@ class Services:
             gap=max(2 * options.heartbeat, 2 * options.poll),
             lead=options.lease,
             on_death=lambda death: self.heartbeat.tell(self._died, death),
+            on_lead=lambda: self.heartbeat.tell(self.upkeep.wake),
         )
         self.leader = observer.leader
         self.heartbeat = Heartbeat(

@@ -12,7 +12,7 @@ log = logging.getLogger(__name__)
 
 
 class Upkeep:
-    """Belongs to one incarnation. As long as it `leads`, each sweep is made every so many seconds."""
+    """Belongs to one incarnation. As long as it `leads`, each sweep is made every so many seconds, and when woken."""
 
     def __init__(
         self,
@@ -23,6 +23,7 @@ class Upkeep:
     ) -> None:
         self._sweeps, self._every, self._leads = tuple(sweeps), every, leads
         self._task: asyncio.Task[None] | None = None
+        self._pause: asyncio.Future[None] | None = None
 
     def start(self) -> None:
         """Begin, beside everything else."""
@@ -39,11 +40,29 @@ class Upkeep:
         if self._task is not None:
             self._task.cancel()
 
+    def wake(self) -> None:
+        """Do not wait any longer: a new leader begins at once, as nobody knows when the one before has swept."""
+        if self._pause is not None and not self._pause.done():
+            self._pause.set_result(None)
+
     async def _run(self) -> None:
         while True:
-            for sweep in self._sweeps if self._leads() else ():
+            for sweep in self._sweeps:
+                if (
+                    not self._leads()
+                ):  # asked each time: the one before may have taken longer than the lead lasts
+                    break
                 try:
                     await sweep()
                 except TROUBLE as error:
                     log.debug("a sweep has to wait: %s", error)
-            await asyncio.sleep(self._every)
+            await self._paused()
+
+    async def _paused(self) -> None:
+        loop = asyncio.get_running_loop()
+        self._pause = loop.create_future()
+        handle = loop.call_later(self._every, self.wake)
+        try:
+            await self._pause
+        finally:
+            handle.cancel()

@@ -30,11 +30,11 @@ class ClaimStatements(Model):
     def _claimed(self, me: int, row: Row) -> Row:
         before = dict(row)
         status = "running" if row["status"] in ("pending", "blocked") else row["status"]
-        started_at = self.now if row["started_at"] is None else row["started_at"]
         started_on = me if row["started_on"] is None else row["started_on"]
         row.update(owner=me, node=me, wake_at=None, blocked=None, blocked_by=None)
-        row.update(status=status, started_at=started_at, started_on=started_on)
-        return _claim(row, before, started_at)
+        row.update(status=status, started_on=started_on)
+        row["started_at"] = self.now if row["started_at"] is None else row["started_at"]
+        return _claim(row, before)
 
     def claim_orders(self, me: int, limit: int) -> list[Row]:
         claimed = []
@@ -78,13 +78,13 @@ class ClaimStatements(Model):
     def _ordered(self, me: int, row: Row) -> Row:
         before = dict(row)
         row.update(owner=me, node=me, wake_at=None)
-        return _claim(row, before, self.now if row["started_at"] is None else row["started_at"])
+        return _claim(row, before)
 
     def owned(self, me: int) -> list[Row]:
         mine = [row for row in self.tables.instances.values() if row["owner"] == me]
         return [
             {
-                **_claim(row, row, row["started_at"] or self.now),
+                **_claim(row, row),
                 "lost_owner": self._untold(row),
                 "blocked": False,
             }
@@ -130,7 +130,7 @@ class ClaimStatements(Model):
         return []
 
 
-def _claim(row: Row, before: Row, started_at: int) -> Row:
+def _claim(row: Row, before: Row) -> Row:
     """What a claim returns of a row."""
     kept = (
         "key",
@@ -138,6 +138,7 @@ def _claim(row: Row, before: Row, started_at: int) -> Row:
         "definition",
         "version",
         "status",
+        "started_at",
         "mail",
         "input",
         "created_at",
@@ -145,7 +146,7 @@ def _claim(row: Row, before: Row, started_at: int) -> Row:
         "suspicion",
     )
     return {
-        **{column: row[column] for column in kept}, "started_at": started_at, "lost_owner": before["lost_owner"],
+        **{column: row[column] for column in kept}, "lost_owner": before["lost_owner"],
         "never_started": before["started_at"] is None, "blocked": before["status"] == "blocked",
     }  # fmt: skip
 

@@ -62,6 +62,6 @@ class ProgressStore:
             "delete_progress", fence, [key for key, _ in steps], [number for _, number in steps]
         )
 
-    async def sweep(self) -> None:
-        """Delete what belongs to instances that have ended."""
-        await self._database.fetch("sweep_progress")
+    async def sweep(self, fence: int) -> None:
+        """Delete what belongs to instances that have ended, if this node leads."""
+        await self._database.fetch("sweep_progress", fence)

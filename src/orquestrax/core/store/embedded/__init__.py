@@ -24,6 +24,7 @@ of one project's database. What it keeps to:
     server > launch        attach or heal; start and wait until it is ready
     reference, sharing     which processes use it, and who within one
     watchdog               its end, when nobody could see to it
+    upgrade                data of an older major version, brought to the installed one
 
 It fails with `EmbeddedServerError`, one sentence that says what to do; then the reference is given back, and
 a server that nobody else uses is stopped. It works on one machine's own file system: a home that several

@@ -62,12 +62,12 @@ def find_binaries() -> Binaries:
 def search() -> Iterator[Binaries]:
     """All binaries of the search order that run here, best first."""
     for bindir in chain(_in_wheels(), _in_system(), _on_path()):
-        if found := _ask(bindir):
+        if found := ask(bindir):
             yield found
 
 
 def _configured(bindir: Path) -> Binaries:
-    found = _ask(bindir)
+    found = ask(bindir)
     if found is None:
         raise EmbeddedServerError(
             f"ORQUESTRAX_PG_BINDIR={bindir} holds no programs postgres and initdb that run here: name the "
@@ -80,7 +80,7 @@ def _configured(bindir: Path) -> Binaries:
     return found
 
 
-def _ask(bindir: Path) -> Binaries | None:
+def ask(bindir: Path) -> Binaries | None:
     """The binaries with the version that they state; None if they are incomplete or do not run."""
     if not all(os.access(bindir / program, os.X_OK) for program in ("postgres", "initdb")):
         return None

@@ -16,6 +16,8 @@ from orquestrax.base.errors import EmbeddedServerError
 from .binaries import search
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from .binaries import Binaries
     from .layout import Layout
 
@@ -23,6 +25,7 @@ SUPERUSER = "orquestrax"
 BUILTIN_LOCALE = 17  # the first version that has a C.UTF-8 of its own, the same on every system
 KEPT = ("PATH", "TMPDIR", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH")
 UNFINISHED = "data.new-"
+UPGRADED = "data.upgraded"  # the old data, between the two renames of an upgrade
 
 
 def environment() -> dict[str, str]:
@@ -38,6 +41,8 @@ def ensure_data(layout: Layout, binaries: Binaries) -> None:
     """Make the data directory unless there is one, and refuse one that these binaries cannot serve."""
     for leftover in layout.cluster.glob(f"{UNFINISHED}*"):
         _remove_unfinished(leftover)
+    if (layout.cluster / UPGRADED).exists() and not layout.data.exists():  # an upgrade was cut off
+        (layout.cluster / UPGRADED).rename(layout.data)
     if not layout.data.exists() or not any(layout.data.iterdir()):
         _make_data(layout, binaries)
     _check_version(layout, binaries)
@@ -53,9 +58,9 @@ def _make_data(layout: Layout, binaries: Binaries) -> None:
     lock = _lock(fresh)
     try:
         layout.account.own(fresh)
-        _initdb(layout, binaries, fresh, lock)
+        initdb(layout, binaries, fresh, lock)
         fresh.rename(layout.data)
-        _sync(layout.cluster)
+        sync(layout.cluster)
     finally:
         os.close(lock)
         shutil.rmtree(fresh, ignore_errors=True)
@@ -74,9 +79,12 @@ def _lock(directory: Path) -> int:
     return descriptor
 
 
-def _initdb(layout: Layout, binaries: Binaries, target: Path, lock: int) -> None:
+def initdb(
+    layout: Layout, binaries: Binaries, target: Path, lock: int | None = None, more: Iterable[str] = ()
+) -> None:
+    """Make a data directory; `lock` is inherited. Raises `EmbeddedServerError`."""
     command = [str(binaries.bindir / "initdb"), "-D", str(target), "-U", SUPERUSER]
-    command += ["--auth=trust", "--encoding=UTF8", "--locale=C"]
+    command += ["--auth=trust", "--encoding=UTF8", "--locale=C", *more]
     if binaries.major >= BUILTIN_LOCALE:
         command += ["--locale-provider=builtin", "--builtin-locale=C.UTF-8"]
     done = subprocess.run(  # noqa: S603
@@ -86,7 +94,7 @@ def _initdb(layout: Layout, binaries: Binaries, target: Path, lock: int) -> None
         errors="replace",
         check=False,
         env=environment(),
-        pass_fds=(lock,),
+        pass_fds=() if lock is None else (lock,),
         **layout.account.spawn_options(),
     )
     if done.returncode != 0:
@@ -97,21 +105,31 @@ def _initdb(layout: Layout, binaries: Binaries, target: Path, lock: int) -> None
 
 def _check_version(layout: Layout, binaries: Binaries) -> None:
     """The files of another major version mean something else to these binaries."""
+    version = made_by(layout)
+    if version == str(binaries.major):
+        return
+    advice = "name newer binaries by ORQUESTRAX_PG_BINDIR"
+    if int(version) < binaries.major:
+        there = any(str(found.major) == version for found in search())
+        more = "" if there else f" --from DIR, a directory of PostgreSQL {version} binaries"
+        advice = f"run `orquestrax db upgrade`{more}"
+    raise EmbeddedServerError(
+        f"the data directory {layout.data} was made by PostgreSQL {version}, but {binaries.bindir} is "
+        f"{binaries.version}: {advice}"
+    )
+
+
+def made_by(layout: Layout) -> str:
+    """The major version that made the data directory, such as "15". Raises `EmbeddedServerError`."""
     try:
-        made_by = (layout.data / "PG_VERSION").read_text().strip()
+        version = (layout.data / "PG_VERSION").read_text().strip()
     except FileNotFoundError:
         raise EmbeddedServerError(
             f"{layout.data} is no data directory of PostgreSQL, for it has no PG_VERSION: move it aside"
         ) from None
-    if made_by == str(binaries.major):
-        return
-    old = next((str(found.bindir) for found in search() if str(found.major) == made_by), None)
-    raise EmbeddedServerError(
-        f"the data directory {layout.data} was made by PostgreSQL {made_by}, but {binaries.bindir} is "
-        f"{binaries.version}: to upgrade, set ORQUESTRAX_PG_BINDIR to "
-        f"{old or f'a directory of PostgreSQL {made_by} binaries'}, start once more and dump the databases "
-        "with pg_dump, stop, move the data directory aside, unset the variable, start and restore the dumps"
-    )
+    if not version.isdecimal():
+        raise EmbeddedServerError(f"{layout.data} was made by PostgreSQL {version!r}: move it aside")
+    return version
 
 
 def _check_owner(layout: Layout) -> None:
@@ -123,7 +141,8 @@ def _check_owner(layout: Layout) -> None:
         )
 
 
-def _sync(directory: Path) -> None:
+def sync(directory: Path) -> None:
+    """What was renamed in the directory is on the disk."""
     descriptor = os.open(directory, os.O_RDONLY)
     try:
         os.fsync(descriptor)

@@ -48,9 +48,9 @@ SETTINGS = {
 }
 
 
-def launch(layout: Layout) -> PidFile:
+def launch(layout: Layout, binaries: Binaries | None = None) -> PidFile:
     """Start the server of a data directory that no living postmaster serves; make that first if need be."""
-    binaries = reachable(find_binaries(), layout.account)
+    binaries = binaries or reachable(find_binaries(), layout.account)
     ensure_data(layout, binaries)
     rotate(layout.log)
     socket_dir = make_socket_dir(layout)

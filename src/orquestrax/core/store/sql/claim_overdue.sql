@@ -16,6 +16,6 @@ update {schema}.instances as i
 set owner = $1, node = $1, wake_at = null
 from late
 where i.key = late.key and exists (select from {schema}.nodes where fence = $1 and status = 'alive')
-returning i.key, i.id, i.definition, i.version, i.status, coalesce(i.started_at, {schema}.now()) as started_at, i.mail,
+returning i.key, i.id, i.definition, i.version, i.status, i.started_at, i.mail,
           i.input::text, i.created_at, i.deadline, i.suspicion, late.lost_owner, late.started_at is null as never_started,
           late.status = 'blocked' as blocked

@@ -1,0 +1,7 @@
+"""docs/reliability.md: what is promised, the tests that bear each promise's number, and the last full run.
+
+promises    the promises in users' words
+bearers     the tests whose names bear a number, read from their source
+soak        the report of `make soak`
+page        the page as text
+"""
