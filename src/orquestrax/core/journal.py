@@ -133,8 +133,9 @@ class Lane:
                 continue
             write.taken = True
             batch.append(write)
-            rows += write.size
+            rows += len(write.events) + len(write.tasks)
             if write.change is not None or write.start is not None:
+                rows += 1
                 closed.add(write.key)
         self.queue.extendleft(reversed(later))
         return batch

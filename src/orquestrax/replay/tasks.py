@@ -18,6 +18,10 @@ class Handle(asyncio.Handle):
     """A callback in the ready queue, filled in by the loop: without what its base keeps for debug mode."""
 
     __slots__ = ()
+    _callback: Any  # its base has these
+    _args: tuple[Any, ...]
+    _loop: Any
+    _context: Context
     _source_traceback = None
     _repr = None
 

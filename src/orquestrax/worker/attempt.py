@@ -13,7 +13,7 @@ import asyncio
 from typing import Protocol
 
 from orquestrax.base.logs import Names
-from orquestrax.model.jobs import Delivered, Job
+from orquestrax.model.jobs import Delivered, Job, Result
 from orquestrax.worker.limits import Limit, end_limit
 from orquestrax.worker.pulse import Pulse, Told
 from orquestrax.worker.threads import Call
@@ -62,7 +62,7 @@ class Attempt:
         self.started_at = started_at
         self.limit: Limit | None = end_limit(job, started_at) if job.step.options.limited else None
         self.cut: Limit | None = None
-        self.task: asyncio.Task[bytes | Delivered | BaseException] | None = None
+        self.task: asyncio.Task[Result | Delivered | BaseException] | None = None
         self.call: Call | None = None
         self.timer: asyncio.TimerHandle | None = None
         self.ticket: Ticket | None = None

@@ -30,7 +30,13 @@ class LongWatch:
         now: Callable[[], int],
         context: Context,
     ) -> None:
-        self._after, self._attempts, self._tell, self._now, self._context = after, attempts, tell, now, context
+        self._after, self._attempts, self._tell, self._now, self._context = (
+            after,
+            attempts,
+            tell,
+            now,
+            context,
+        )
         self._loop = asyncio.get_running_loop()
         self._timer: asyncio.TimerHandle | None = None
         self.asleep = True

@@ -17,7 +17,7 @@ from typing import Any, Final
 from orquestrax.base import failures
 from orquestrax.base.logs import name_records
 from orquestrax.define.resources import Resources
-from orquestrax.model.jobs import BodyKey, Delivered, Errored, Job, Outcome, Succeeded
+from orquestrax.model.jobs import BodyKey, Delivered, Errored, Job, Outcome, Result, Succeeded
 from orquestrax.model.options import Executor
 from orquestrax.worker.attempt import Attempt
 from orquestrax.worker.bodies import run_coroutine, run_in_thread
@@ -190,7 +190,7 @@ class StepRunner:
 
     def _launch(self, attempt: Attempt, executor: Executor) -> None:
         self.slots.take(executor, attempt.job.step.options.queue)
-        body: Coroutine[Any, Any, bytes | Delivered | BaseException]
+        body: Coroutine[Any, Any, Result | Delivered | BaseException]
         if self._transactions is not None and attempt.job.step.options.transactional:
             body = run_transactional(attempt, self._resources, self._transactions, self._threads)
         elif executor == "async":
@@ -213,7 +213,7 @@ class StepRunner:
                 delay, self._cut, attempt, attempt.limit, context=self._context
             )
 
-    def _ended(self, attempt: Attempt, task: asyncio.Task[bytes | Delivered | BaseException]) -> None:
+    def _ended(self, attempt: Attempt, task: asyncio.Task[Result | Delivered | BaseException]) -> None:
         outcome = asyncio.CancelledError() if task.cancelled() else task.result()
         attempt.task = None
         if attempt.call is not None and not attempt.call.ended:
@@ -246,7 +246,7 @@ class StepRunner:
             self._forget(attempt)
             self._on_end(attempt.job, self._errored(attempt, limit.error(attempt.job.step.name), final=True))
 
-    def _report(self, attempt: Attempt, outcome: bytes | Delivered | BaseException) -> None:
+    def _report(self, attempt: Attempt, outcome: Result | Delivered | BaseException) -> None:
         self._forget(attempt)
         if isinstance(outcome, BaseException):
             if attempt.cut is not None and isinstance(outcome, asyncio.CancelledError):
@@ -261,7 +261,8 @@ class StepRunner:
         else:
             if self.reports.known:
                 self._over(attempt.job.key)
-            self._on_end(attempt.job, Succeeded(outcome, attempt.started_at, self._now()))
+            encoded, value = outcome
+            self._on_end(attempt.job, Succeeded(encoded, attempt.started_at, self._now(), value))
 
     def _errored(self, attempt: Attempt, exc: BaseException, *, final: bool = False) -> Errored:
         job, started_at, ended_at = attempt.job, attempt.started_at, self._now()

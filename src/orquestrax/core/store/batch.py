@@ -39,12 +39,12 @@ class BatchWriter:
         a connection error when the outcome is unknown.
         """
         await self.fence.begin(self.connection)
-        verdicts = {id(write): Verdict.COMMITTED for write in writes}
-        await self._insert_starts([write for write in writes if write.start is not None], verdicts)
+        refused: dict[int, Verdict] = {}  # by `id`
+        await self._insert_starts([write for write in writes if write.start is not None], refused)
         await self._lock_rows(
-            [w for w in writes if (w.change is not None or w.withdrawn) and w.start is None], verdicts
+            [w for w in writes if (w.change is not None or w.withdrawn) and w.start is None], refused
         )
-        kept = [write for write in writes if verdicts[id(write)] is Verdict.COMMITTED]
+        kept = [write for write in writes if id(write) not in refused] if refused else writes
         await self._insert_events(kept)
         await self._set_deadlines([write for write in kept if write.deadline is not None])
         await self._update_rows([write for write in kept if write.change is not None])
@@ -54,9 +54,13 @@ class BatchWriter:
         faultpoint.reach("journal.before_commit")
         await commit(self.connection)
         faultpoint.reach("journal.after_commit")
-        return [verdicts[id(write)] for write in writes]
+        return (
+            [refused.get(id(w), Verdict.COMMITTED) for w in writes]
+            if refused
+            else [Verdict.COMMITTED] * len(writes)
+        )
 
-    async def _insert_starts(self, starts: list[Write], verdicts: dict[int, Verdict]) -> None:
+    async def _insert_starts(self, starts: list[Write], refused: dict[int, Verdict]) -> None:
         if not starts:
             return
         new = [(write.start, write.started_at) for write in starts if write.start is not None]
@@ -78,9 +82,9 @@ class BatchWriter:
         for write in starts:
             write.parked = _releases(write)
             if write.key not in inserted:
-                verdicts[id(write)] = Verdict.TAKEN
+                refused[id(write)] = Verdict.TAKEN
 
-    async def _lock_rows(self, changes: list[Write], verdicts: dict[int, Verdict]) -> None:
+    async def _lock_rows(self, changes: list[Write], refused: dict[int, Verdict]) -> None:
         if not changes:
             return
         statement = await self._prepare("lock_instances")
@@ -88,13 +92,13 @@ class BatchWriter:
         for write in changes:
             row = rows.get(write.key)
             if row is None or row["owner"] != self.fence.number:
-                verdicts[id(write)] = Verdict.LOST
+                refused[id(write)] = Verdict.LOST
             elif row["mail"] != write.read_mail and write.strict:
-                verdicts[id(write)] = Verdict.MAIL
+                refused[id(write)] = Verdict.MAIL
             else:
                 write.parked = _releases(write) and row["mail"] == write.read_mail
 
-    async def _insert_events(self, writes: list[Write]) -> None:
+    async def _insert_events(self, writes: Sequence[Write]) -> None:
         events = [event for write in writes for event in write.events]
         if not events:
             return
@@ -107,7 +111,7 @@ class BatchWriter:
             array([event.at for event in events]),
             array([event.issued for event in events]),
             array([event.trail for event in events]),
-            documents([event.data for event in events]),
+            documents([e.data if isinstance(e.data, bytes) else e.data.encode() for e in events]),
         )
 
     async def _set_deadlines(self, writes: list[Write]) -> None:
@@ -144,7 +148,7 @@ class BatchWriter:
                 "hold_tasks", [write.key for write in writes], [write.holds for write in writes]
             )
 
-    async def _delete_messages(self, writes: list[Write]) -> None:
+    async def _delete_messages(self, writes: Sequence[Write]) -> None:
         """Those that are gone already are no fault: a first try, of unknown outcome, has deleted them."""
         ongoing = [write for write in writes if write.consumed and not write.ends]
         read = [(write.key, number) for write in ongoing for number in write.consumed]
@@ -153,7 +157,7 @@ class BatchWriter:
         ) < len(read):
             await self.fence.check(self.connection, self.schema)
 
-    async def _change_tasks(self, writes: list[Write]) -> None:
+    async def _change_tasks(self, writes: Sequence[Write]) -> None:
         """Steps for the cluster's queues, and those that nobody waits for; a task that is gone already is no fault."""
         new = [(write.key, task) for write in writes for task in write.tasks]
         if new:
