@@ -34,9 +34,10 @@ verify: $(TEST) ## a second PostgreSQL, kill -9 sweeps, thousands of programs: u
 	@$(BIN)/python -m pytest -n 2 -m verify
 	@PATH="$$PWD/$(BIN):$$PATH" sh .ci/second-postgresql
 
-nightly: $(TEST) ## test and verify with many more programs and a million seeds, then 200,000 workflows: no limit
+nightly: $(TEST) ## test and verify with many more programs and a million seeds, 200,000 workflows, ten busy nodes: no limit
 	@ORQUESTRAX_PROGRAMS=$${ORQUESTRAX_PROGRAMS:-40000} ORQUESTRAX_SEEDS=$${ORQUESTRAX_SEEDS:-1000000} $(MAKE) --no-print-directory test verify
 	@$(BIN)/python -m bench.endurance
+	@$(BIN)/python -m bench.crowd
 
 reliability: $(TEST) ## docs/reliability.md anew: the promises, their tests, the last `make soak`
 	@$(BIN)/python -m tests.reliability

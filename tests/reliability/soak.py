@@ -6,28 +6,18 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Final
 
-import msgspec
-
 from tests.chaos.report import FOLDER, Report, Spread, read_report
+from tests.reliability.reports import read
 
 REPORT: Final = FOLDER / "soak.json"
-AGAIN: Final = "run `make soak MINUTES=60`, then `make reliability`"
+AGAIN: Final = "make soak MINUTES=60"
 OPERATIONS: Final = 200_000  # of a full run
 FAULTS: Final = 50
 
 
-class NoReport(Exception):
-    """There is none, or none that can be read; the message is one sentence."""
-
-
-def figures(path: Path) -> str:
+def figures(path: Path = REPORT) -> str:
     """The section of the page. Raises NoReport."""
-    try:
-        report = read_report(path)
-    except FileNotFoundError as error:
-        raise NoReport(f"there is no {path}: {AGAIN}") from error
-    except msgspec.DecodeError as error:
-        raise NoReport(f"{path} is no report ({error}): {AGAIN}") from error
+    report = read(path, read_report, again=AGAIN)
     lines = [
         *_head(report),
         "",
