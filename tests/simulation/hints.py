@@ -51,6 +51,9 @@ class Hints:
     def view(self, key: UUID) -> None:
         self._bus.send(self._loop, "view", str(key))
 
+    def ended(self, key: UUID) -> None:
+        self.view(key)
+
     def hearing(self, channel: str, payload: str) -> Callable[[], None]:
         """What happens when a hint arrives here."""
 

@@ -77,6 +77,7 @@ class Incarnation:
             runner=self.runner,
             park_after=plan.park_after,
             on_changed=process.hints.view,
+            on_ended=process.hints.ended,
             on_left=self.askers.left,
             on_mail=lambda: self.claimer.look_for_mail(),
             on_due=self._due,

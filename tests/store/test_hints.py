@@ -58,13 +58,15 @@ async def listening(rig: Rig, *names: str) -> tuple[Hints, list[Heard]]:
 
 async def test_each_kind_of_hint_reaches_its_listeners(rig: Rig):
     sender = await rig.hints()
-    _, (work, mine, other, view) = await listening(rig, "work", "node.7", "node.8", "view")
-    key = uuid7()
+    _, (work, mine, other, view, ended) = await listening(rig, "work", "node.7", "node.8", "view", "ended")
+    key, over = uuid7(), uuid7()
     sender.work()
     sender.node(7)
     sender.view(key)
-    await until(lambda: work.payloads and mine.payloads and view.payloads)
-    assert (work.payloads, mine.payloads, other.payloads, view.payloads) == ([""], [""], [], [str(key)])
+    sender.ended(over)
+    await until(lambda: work.payloads and mine.payloads and view.payloads and ended.payloads)
+    assert (work.payloads, mine.payloads, other.payloads) == ([""], [""], [])
+    assert (set(view.payloads[0].split()), ended.payloads) == ({str(key), str(over)}, [str(over)])
 
 
 async def test_hints_stay_within_their_schema(rig: Rig):

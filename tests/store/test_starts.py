@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
+import asyncpg
 import pytest
 
 import orquestrax as ox
 from orquestrax.base.errors import Conflict, DatabaseUnreachable
 from orquestrax.client.client import Client
+from orquestrax.client.starts import MOST_BYTES, Starts
 from orquestrax.core.store.clientverbs import ClientStore
 from orquestrax.core.store.database import Database
 from orquestrax.core.store.hints import Hints
-from orquestrax.model.rows import Verdict
+from orquestrax.model.rows import NewInstance, Verdict
 from orquestrax.node import EngineOptions
 from tests.store.proxy import Proxy, at_commit, at_execution
 from tests.store.support import Rig, Told, new_instance, running
@@ -90,12 +94,61 @@ async def test_I2_an_insert_without_the_conflict_rule_makes_two(rig: Rig):
     assert await rig.value("select count(*) from {schema}.instances where id = 'one'") == 2
 
 
+class Counted(ClientStore):
+    """A store that notes how many starts each of its statements has."""
+
+    def __init__(self, database: Database) -> None:
+        super().__init__(database)
+        self.sizes: list[int] = []
+
+    async def start_all(self, starts: Sequence[NewInstance]) -> set[UUID]:
+        self.sizes.append(len(starts))
+        return await super().start_all(starts)
+
+
+async def test_starts_that_come_together_share_statements_and_are_due_in_their_order(rig: Rig):
+    store = Counted(rig.database)
+    starts, new = Starts(store), [new_instance(f"{n * 7 % 300:03}") for n in range(300)]
+    assert await asyncio.gather(*(starts.store(one) for one in new)) == [True] * 300
+    assert store.sizes == [200, 100]
+    due = await rig.rows("select id from {schema}.instances order by wake_at")
+    assert [row["id"] for row in due] == [one.id for one in new]
+    again = [new_instance(one.id) for one in new[:3]] + [new_instance("new"), new_instance("new")]
+    assert await asyncio.gather(*(starts.store(one) for one in again)) == [False] * 3 + [True, False]
+
+
+async def test_large_starts_are_not_put_into_one_statement(rig: Rig):
+    store = Counted(rig.database)
+    starts, large = Starts(store), b'"' + b"x" * (MOST_BYTES // 2) + b'"'
+    new = [new_instance(input_=large) for _ in range(3)]
+    assert await asyncio.gather(*(starts.store(one) for one in new)) == [True] * 3
+    assert store.sizes == [1, 1, 1]
+
+
+async def test_a_start_that_the_database_refuses_does_not_harm_those_beside_it(rig: Rig):
+    starts = Starts(rig.client)
+    new = [new_instance("a"), new_instance("b", priority=9), new_instance("c")]
+    told = await asyncio.gather(*(starts.store(one) for one in new), return_exceptions=True)
+    assert (told[0], type(told[1]), told[2]) == (True, asyncpg.CheckViolationError, True)
+    rows = await rig.rows("select id from {schema}.instances order by id")
+    assert [row["id"] for row in rows] == ["a", "c"]
+
+
+async def test_I2_clients_that_start_the_same_ids_in_any_order_do_not_deadlock(rig: Rig):
+    for n in range(10):
+        ids = [f"{n}-{i:03}" for i in range(200)]
+        new = [new_instance(id_) for id_ in ids], [new_instance(id_) for id_ in reversed(ids)]
+        stored = await asyncio.gather(*(rig.client.start_all(each) for each in new))
+        assert sum(map(len, stored)) == len(ids)
+
+
 @pytest.mark.parametrize("how", ["before", "after", "swallow"])
 async def test_I1_I2_a_start_of_unknown_outcome_can_be_sent_again(rig: Rig, proxy: Proxy, how: Any):
     database = Database(proxy.address)
     await database.open()
     store, new = ClientStore(database), new_instance("one")
     try:
+        assert await store.start(new_instance("before"))  # the driver has learnt the types by now
         if how == "swallow":
             database.address = replace(proxy.address, deadline=0.3)
         fault = proxy.fault(at_execution(how))

@@ -21,6 +21,7 @@ from orquestrax.client.handle import Run, decoder_of, not_found
 from orquestrax.client.logs import LogEntry, entries
 from orquestrax.client.progress import StepProgress
 from orquestrax.client.queues import QueueStatus
+from orquestrax.client.starts import Starts
 from orquestrax.client.views import Ending, HistoryEvent, RunStatus
 from orquestrax.core.store.clientverbs import ClientStore, InstanceView, Order
 from orquestrax.core.store.hints import Hints
@@ -54,6 +55,7 @@ class Client:
         self.store, self.hints = store, hints
         self._engine, self._created_by = engine, created_by
         self._endings: Endings | None = None
+        self._starts = Starts(store)
 
     async def start(
         self,
@@ -127,7 +129,7 @@ class Client:
         raise DatabaseError(f"the start of {new.id} was not written: {verdict.value}")
 
     async def _store_pending(self, new: NewInstance) -> UUID:
-        if not await self.store.start(new):
+        if not await self._starts.store(new):
             return await self._same_or_conflict(new)
         self.hints.work()
         self.hints.view(new.key)
@@ -214,5 +216,5 @@ class Client:
                 return ending
         if self._endings is None:
             self._endings = Endings(self.store, self.hints)
-        view = await self._endings.wait(key)
-        return Ending(view.status, view.result, view.error)
+        end = await self._endings.wait(key)
+        return Ending(end.status, end.result, end.error)

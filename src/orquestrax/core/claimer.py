@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from typing import Final
 from uuid import UUID
 
@@ -17,18 +17,18 @@ import asyncpg
 
 from orquestrax.base.clock import DatabaseClock
 from orquestrax.base.errors import Fenced, OrquestraxError
+from orquestrax.core.adopting import Adopting
 from orquestrax.core.orchestrator import Orchestrator
 from orquestrax.core.store.database import CONNECTION_LOST
 from orquestrax.core.store.nodeverbs import NodeStore
 from orquestrax.core.suspects import ALONE, Suspects
 from orquestrax.core.takeovers import Takeovers
-from orquestrax.model.rows import History, InstanceRow
+from orquestrax.model.rows import History
 
 log = logging.getLogger(__name__)
 BATCH: Final = 200  # instances in one claim: replay is bounded, so that a node cannot drown
 RESERVE: Final = 0.1  # of the capacity, for lane 0
 RECONCILE: Final = 30.0
-SLICE: Final = 0.02  # seconds of replay at a time: what runs already gets its turn in between
 TROUBLE: Final = (*CONNECTION_LOST, OrquestraxError, TimeoutError, asyncpg.PostgresError)
 
 
@@ -51,10 +51,13 @@ class Claimer:
         self._definitions, self._capacity, self._poll = dict(definitions), capacity, poll
         # Another node may have blocked an instance just as this one registered: asked for once more, a little later.
         self._still_to_wake = list(definitions.items())
-        self._on_fenced, self._on_read = on_fenced, on_read
+        self._on_fenced = on_fenced
         clock_ = asyncio.get_running_loop().time
         self.suspects = Suspects(orchestrator.memory, clock_)
         self._takeovers = Takeovers(store, clock_, every=poll)
+        self._adopting = Adopting(
+            store, orchestrator, self._takeovers, on_read=on_read, on_adopted=self.suspects.add
+        )
         self._due, self._mail = asyncio.Event(), asyncio.Event()
         self._reconcile_at = self._rare_at = 0.0
         self._stopping = self._draining = False
@@ -85,13 +88,15 @@ class Claimer:
     @property
     def free(self) -> int:
         """How many more instances fit into memory."""
-        return 0 if self._draining else max(0, self._capacity - len(self._orchestrator.memory.executions))
+        held = len(self._orchestrator.memory.executions) + self._adopting.ahead
+        return 0 if self._draining else max(0, self._capacity - held)
 
     async def drain(self) -> None:
         """Claim nothing more; mail is still read."""
         self._draining = True
         self._due.set()
         await asyncio.gather(*self._tasks[:1], return_exceptions=True)
+        await self._adopting.settle()
 
     async def stop(self) -> None:
         """Finish the rounds under way; a write is never cancelled."""
@@ -99,11 +104,13 @@ class Claimer:
         self._due.set()
         self._mail.set()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._adopting.settle()
 
     def abandon(self) -> None:
         """Cut everything at once."""
         self._stopping = self._draining = True
         self._store.close()  # first: a cancelled statement would send a cancel request
+        self._adopting.abandon()
         for task in self._tasks:
             task.cancel()
 
@@ -129,7 +136,7 @@ class Claimer:
                 continue
 
     async def _claim_round(self) -> None:
-        await self._take(await self._store.claim_orders(BATCH))
+        await self._adopting.take(await self._store.claim_orders(BATCH))
         while not self._draining:
             await self._now_and_then()
             taken = await self._claim(0, kept=0)
@@ -137,6 +144,7 @@ class Claimer:
                 taken = await self._claim(1, kept=int(self._capacity * RESERVE))
             if taken < BATCH:
                 break
+        await self._adopting.settle()
         await self._takeovers.write()
         if asyncio.get_running_loop().time() >= self._reconcile_at:
             await self._reconcile()
@@ -147,7 +155,7 @@ class Claimer:
         if room <= 0:
             return 0
         rows = await self._store.claim_due(self._definitions, lane, room)
-        await self._take(rows)
+        await self._adopting.take(rows)
         return len(rows)
 
     async def _now_and_then(self) -> None:
@@ -155,15 +163,17 @@ class Claimer:
         now = asyncio.get_running_loop().time()
         if now >= self._rare_at:
             self._rare_at = now + self._poll
-            await self._take(await self._store.claim_overdue(BATCH))
+            await self._adopting.take(await self._store.claim_overdue(BATCH))
             await self._take_suspect()
 
     async def _take_suspect(self) -> None:
         """One that runs alone, if nothing else here is under suspicion."""
+        await self._adopting.settle()  # those of the batch that is still being rebuilt count
         if (outlived := self.suspects.outlived(BATCH)) and not self._draining:
             await self._store.clear_suspicion(outlived)
         if self.free and not self.suspects and not self._draining:
-            await self._take(await self._store.claim_due(self._definitions, ALONE, 1))
+            await self._adopting.take(await self._store.claim_due(self._definitions, ALONE, 1))
+            await self._adopting.settle()
 
     async def _mail_round(self) -> None:
         messages, now = await self._store.mail()
@@ -184,39 +194,8 @@ class Claimer:
             ]
             missing = missing[: self.free]
             for first in range(0, len(missing), BATCH):
-                await self._take(missing[first : first + BATCH])
+                await self._adopting.take(missing[first : first + BATCH])
+            await self._adopting.settle()
         if self._still_to_wake:
             await self._store.wake_blocked(self._still_to_wake)
             self._still_to_wake = []
-
-    async def _take(self, rows: list[InstanceRow]) -> None:
-        """Read the histories of what was claimed and hand both over, outside of this Task."""
-        if not rows:
-            return
-        histories = await self._store.histories([row.key for row in rows])
-        await self._takeovers.note(rows, histories)
-        self._on_read(histories)
-        adopted = asyncio.get_running_loop().create_future()
-        asyncio.get_running_loop().call_soon(self._adopt, iter(rows), histories, adopted)
-        await adopted
-        if any(row.suspicion for row in rows):
-            self.suspects.add(rows)
-
-    def _adopt(
-        self, rows: Iterator[InstanceRow], histories: dict[UUID, History], adopted: asyncio.Future[None]
-    ) -> None:
-        """As many as fit into a slice of time; the others follow in the next turns of the loop."""
-        loop = asyncio.get_running_loop()
-        until = loop.time() + SLICE
-        more = False
-        try:
-            for row in rows:
-                self._orchestrator.adopt(row, histories[row.key])
-                if loop.time() >= until:
-                    more = not adopted.done()
-                    break
-        finally:
-            if more:
-                loop.call_soon(self._adopt, rows, histories, adopted)
-            elif not adopted.done():
-                adopted.set_result(None)

@@ -163,8 +163,12 @@ class Intake:
         def done(write: Write, verdict: Verdict) -> None:
             self._unrun.discard(row.key)
             done_with = verdict is Verdict.COMMITTED and write.parked
-            tell = self._turns.on_changed if done_with else self._turns.on_evicted
-            tell(row.key)
+            if not done_with:
+                self._turns.on_evicted(row.key)
+            elif write.ends:
+                self._turns.on_ended(row.key)
+            else:
+                self._turns.on_changed(row.key)
             if done_with and write.change is not None and write.change.wake_at is not None:
                 self._turns.on_due()
 

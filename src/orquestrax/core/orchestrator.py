@@ -33,6 +33,7 @@ class Orchestrator:
     """Owns the instances that this node holds in memory; puts together what drives them.
 
     on_changed(key)        after a commit that others may want to see
+    on_ended(key)          after the one with which an instance has ended
     on_left(key, ending)   an instance left this memory
     on_evicted(key)        a row that is still mine, or may be, is not in memory
     on_mail()              there is mail that has not been read
@@ -52,6 +53,7 @@ class Orchestrator:
         runner: Runner,
         park_after: float = 30.0,
         on_changed: Callable[[UUID], None] = lambda _key: None,
+        on_ended: Callable[[UUID], None] = lambda _key: None,
         on_left: Callable[[UUID, Ending], None] = lambda _key, _ending: None,
         on_mail: Callable[[], None] = lambda: None,
         on_due: Callable[[], None] = lambda: None,
@@ -75,6 +77,7 @@ class Orchestrator:
             timers=self._timers,
             park_after=park_after,
             on_changed=on_changed,
+            on_ended=on_ended,
             on_mail=on_mail,
             on_due=on_due,
             on_evicted=on_evicted,

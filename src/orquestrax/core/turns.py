@@ -38,6 +38,7 @@ class Turns:
     """Everything between an applied event and its effects.
 
     on_changed(key)  after a commit that others may want to see
+    on_ended(key)    after the one with which an instance has ended
     on_evicted(key)  a row that is still mine, or may be, is not in memory
     on_mail()        there is mail that has not been read
     on_due()         after a commit that leaves something due for whoever claims it
@@ -55,6 +56,7 @@ class Turns:
         timers: Timers,
         park_after: float,
         on_changed: Callable[[UUID], None],
+        on_ended: Callable[[UUID], None],
         on_mail: Callable[[], None],
         on_due: Callable[[], None],
         on_evicted: Callable[[UUID], None],
@@ -63,7 +65,8 @@ class Turns:
         self.node, self.memory, self.clock, self.journal = node, memory, clock, journal
         self.park_after = int(park_after * 1_000_000)
         self.history_limit, self.grace = HISTORY_LIMIT, GRACE
-        self.on_changed, self.on_evicted, self.on_mail, self.on_due = on_changed, on_evicted, on_mail, on_due
+        self.on_changed, self.on_ended, self.on_evicted = on_changed, on_ended, on_evicted
+        self.on_mail, self.on_due = on_mail, on_due
         self.on_queued = on_queued
         self.acting = Acting(dispatcher, timers, clock, self.advance)
 
@@ -254,7 +257,7 @@ class Turns:
         if execution.queue is not None:
             self.on_queued(False, True)
         self.forget(execution, (change.status, change.result, change.error))
-        self.on_changed(execution.key)
+        self.on_ended(execution.key)
 
     def drop(self, execution: Execution, verdict: Verdict) -> None:
         """Not mine any more, or refused by the database: out of memory; bodies of what is lost are told to stop."""

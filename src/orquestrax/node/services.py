@@ -84,6 +84,7 @@ class Services:
             runner=self.runner,
             park_after=options.park_after,
             on_changed=self._hints.view,
+            on_ended=self._hints.ended,
             on_left=self._askers.left,
             on_mail=lambda: self.claimer.look_for_mail(),
             on_due=self._due,

@@ -15,15 +15,24 @@ STEERS = {"pause", "resume"}
 class ClientStatements(Model):
     """Single statements, without a fence."""
 
-    def start_pending(
-        self, key: UUID, id_: str, definition: str, version: str, priority: int, created_by: str, input_: str,
+    def start_pending(self, *columns: Sequence[Any]) -> list[Row]:
+        starts = list(unnest(columns))
+        moments = {start[0]: self.now - (len(starts) - place) for place, start in enumerate(starts, 1)}
+        return [
+            row
+            for start in sorted(starts, key=lambda s: s[1])
+            for row in self._stored(moments[start[0]], *start)
+        ]
+
+    def _stored(
+        self, at: int, key: UUID, id_: str, definition: str, version: str, priority: int, created_by: str, input_: str,
         digest: bytes, timeout: float | None,
     ) -> list[Row]:  # fmt: skip
         if id_ in self.tables.ids:
             return []
-        deadline = None if timeout is None else self.now + round(timeout * 1_000_000)
+        deadline = None if timeout is None else at + round(timeout * 1_000_000)
         self.insert(new_instance(
-            key, id_, definition, version, wake_at=self.now, priority=priority, created_at=self.now,
+            key, id_, definition, version, wake_at=at, priority=priority, created_at=at,
             created_by=created_by, input=input_, digest=digest, deadline=deadline,
         ))  # fmt: skip
         return [{"key": key}]

@@ -51,6 +51,15 @@ class InstanceView(msgspec.Struct, frozen=True, kw_only=True):
     started_on: str | None
 
 
+class End(msgspec.Struct, frozen=True):
+    """How an instance ended; result and error are JSON text."""
+
+    key: UUID
+    status: str
+    result: str | None
+    error: str | None
+
+
 class EventView(msgspec.Struct, frozen=True, kw_only=True):
     """A row of a history; `data` is JSON text."""
 
@@ -145,11 +154,13 @@ class ClientStore:
 
     async def start(self, new: NewInstance) -> bool:
         """Store an instance as pending; False if the id exists already."""
-        rows = await self.database.fetch(
-            "start_pending", new.key, new.id, new.definition, new.version, new.priority, new.created_by,
-            new.input.decode(), new.digest, new.timeout,
-        )  # fmt: skip
-        return bool(rows)
+        return bool(await self.start_all([new]))
+
+    async def start_all(self, starts: Sequence[NewInstance]) -> set[UUID]:
+        """Store instances as pending, all or none; returns the keys of those whose ids did not exist."""
+        columns = zip(*map(_start, starts), strict=True)
+        rows = await self.database.fetch("start_pending", *(list(column) for column in columns))
+        return {row["key"] for row in rows}
 
     async def send(self, orders: Sequence[Order]) -> list[int | None]:
         """Send messages, in order; returns the owners to hint.
@@ -188,6 +199,10 @@ class ClientStore:
         return [
             InstanceView(**dict(row)) for row in await self.database.fetch("instances_by_key", list(keys))
         ]
+
+    async def ends(self, keys: Sequence[UUID]) -> builtins.list[End]:
+        """Those of these instances that have ended, in no order."""
+        return [End(*row) for row in await self.database.fetch("ends_of", list(keys))]
 
     async def list(
         self,
@@ -245,3 +260,10 @@ class ClientStore:
                 "register_definition", d.name, d.version, d.digest, d.input_schema, d.output_schema, d.doc, d.file,
                 d.line, d.source, d.timeout,
             )  # fmt: skip
+
+
+def _start(new: NewInstance) -> tuple[Any, ...]:
+    return (
+        new.key, new.id, new.definition, new.version, new.priority, new.created_by, new.input.decode(), new.digest,
+        new.timeout,
+    )  # fmt: skip

@@ -161,6 +161,10 @@ async def prepare(connection: asyncpg.Connection) -> None:
     )
 
 
+async def _as_it_was(_connection: asyncpg.Connection) -> None:
+    """Our single statements leave nothing behind in a session: clearing it up would be a round trip after each."""
+
+
 class Database:
     """A small pool for reads and for clients' single statements. Writes as a node go through `Fence`."""
 
@@ -178,6 +182,7 @@ class Database:
             min_size=0,
             max_size=self.size,
             init=prepare,
+            reset=_as_it_was,
             timeout=self.address.deadline,
             max_inactive_connection_lifetime=60,
             **self.address.options(application_name="orquestrax pool", plan_cache_mode="force_custom_plan"),

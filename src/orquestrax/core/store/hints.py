@@ -1,13 +1,14 @@
 """Hints: "look", never what. They make the engine quick; the polls make it right.
 
-One listening connection per process; channels carry the schema's name. What is sent is coalesced and goes out every
-few milliseconds at most, off the commit path: a NOTIFY in every commit costs a factor of two to three.
+One listening connection per process; channels carry the schema's name. What is sent is coalesced and goes out at once,
+then every few milliseconds at most, off the commit path: a NOTIFY in every commit costs a factor of two to three.
 
     <schema>.work          something became due
     <schema>.tasks         steps wait in the cluster's queues
     <schema>.gone          steps in the cluster's queues are not waited for any more
     <schema>.node.<fence>  there is mail for that node
     <schema>.view          the payload lists keys of instances that changed ("*": too many to list)
+    <schema>.ended         the same, of those that have ended: who waits for a result need not look at every change
 """
 
 from __future__ import annotations
@@ -24,8 +25,8 @@ from orquestrax.base.errors import OrquestraxError
 from orquestrax.core.store.database import CONNECTION_LOST, Address, connect, within
 
 log = logging.getLogger(__name__)
-GATHER: Final = 0.003  # seconds that hints are gathered before they are sent
-MOST_KEYS: Final = 200  # in one view hint: a payload has at most 8,000 bytes
+SPACING: Final = 0.005  # seconds between two sendings at least; what comes meanwhile is gathered
+MOST_KEYS: Final = 200  # in one hint: a payload has at most 8,000 bytes
 RECONNECT: Final = 0.5
 # A NOTIFY has a commit of its own. It says "look" at what is committed already, so it need not wait for the disk,
 # nor make others wait that commit at the same time.
@@ -41,9 +42,10 @@ class Hints:
         self._address, self._listening = address, address.listening
         self._listeners: dict[str, list[Listener]] = {}
         self._channels: set[str] = set()
-        self._keys: set[UUID] = set()
+        self._keys: dict[str, set[UUID]] = {"view": set(), "ended": set()}
         self._wake = asyncio.Event()
         self._changed = asyncio.Event()
+        self._sent_at = 0.0
         self._task: asyncio.Task[None] | None = None
         self._connection: asyncpg.Connection | None = None
         self.connected = False
@@ -80,10 +82,19 @@ class Hints:
 
     def view(self, key: UUID) -> None:
         """An instance changed."""
+        self._changed_instance("view", key)
+
+    def ended(self, key: UUID) -> None:
+        """An instance has ended."""
+        self._changed_instance("view", key)
+        self._changed_instance("ended", key)
+
+    def _changed_instance(self, kind: str, key: UUID) -> None:
         if self._listening is not None:
-            if not self._keys:
+            keys = self._keys[kind]
+            if not keys:
                 self._wake.set()
-            self._keys.add(key)
+            keys.add(key)
 
     def _hint(self, channel: str) -> None:
         if self._listening is not None:
@@ -130,15 +141,16 @@ class Hints:
 
     async def _serve(self, connection: asyncpg.Connection) -> None:
         connection.add_termination_listener(lambda _connection: self._wake.set())
-        subscribed: set[str] = set()
+        subscribed, loop = set[str](), asyncio.get_running_loop()
         self._changed.set()
         while not connection.is_closed():
             if self._changed.is_set():
                 self._changed.clear()
                 await self._subscribe(connection, subscribed)
             await self._send(connection)
+            if (pause := self._sent_at + SPACING - loop.time()) > 0:
+                await asyncio.sleep(pause)
             await self._wake.wait()
-            await asyncio.sleep(GATHER)
             self._wake.clear()
         raise ConnectionResetError("the connection was closed")
 
@@ -153,9 +165,10 @@ class Hints:
         self.connected = True
 
     async def _send(self, connection: asyncpg.Connection) -> None:
-        messages = [(channel, "") for channel in self._channels] + self._view_messages()
-        self._channels, self._keys = set(), set()
+        messages = [(channel, "") for channel in self._channels] + self._key_messages()
+        self._channels = set()
         if messages:
+            self._sent_at = asyncio.get_running_loop().time()
             channels, payloads = zip(*messages, strict=True)
             sending = connection.execute(
                 "select pg_notify(channel, payload) from unnest($1::text[], $2::text[]) as hint (channel, payload)",
@@ -164,12 +177,14 @@ class Hints:
             )
             await within(connection, sending, self._address.deadline)
 
-    def _view_messages(self) -> list[tuple[str, str]]:
-        if not self._keys:
-            return []
-        if len(self._keys) > MOST_KEYS:
-            return [(self.channel("view"), "*")]
-        return [(self.channel("view"), " ".join(str(key) for key in self._keys))]
+    def _key_messages(self) -> list[tuple[str, str]]:
+        messages = list[tuple[str, str]]()
+        for kind, keys in self._keys.items():
+            if keys:
+                payload = "*" if len(keys) > MOST_KEYS else " ".join(str(key) for key in keys)
+                messages.append((self.channel(kind), payload))
+                keys.clear()
+        return messages
 
     def _received(self, _connection: object, _pid: int, channel: str, payload: str) -> None:
         self._tell(channel, payload)
