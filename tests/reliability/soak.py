@@ -32,7 +32,8 @@ def _head(report: Report) -> Iterator[str]:
     yield (
         f"`{report.command}`, {report.began_at[:10]}, commit `{report.commit[:9]}`: "
         f"{report.nodes} nodes as real processes, {report.minutes:g} minutes of load, "
-        f"{report.seconds / 60:.0f} minutes in all, seed {report.seed}."
+        f"{report.seconds / 60:.0f} minutes in all, seed {report.seed}; lease {report.lease:g} s, "
+        f"heartbeat {report.heartbeat:g} s, poll {report.poll:g} s."
     )
     short = []
     if report.operations.total < OPERATIONS:
@@ -65,7 +66,7 @@ def _rows(report: Report) -> Iterator[tuple[str, str]]:
         "longest gap between two successes",
         f"{report.gap:.1f} s ({', '.join(report.gap_in) or 'no fault'})",
     )
-    yield "healed after the last fault", f"{report.healed:.1f} s"
+    yield "everything at rest after the last fault and the load", f"{report.healed:.1f} s"
     yield "drain, from SIGTERM to the end", _spread(report.drains)
 
 
