@@ -86,12 +86,10 @@ def _section(promise: Promise, own: Sequence[Bearer]) -> str:
 
 def _everything(found: Iterable[Bearer]) -> str:
     """The tests that judge all promises at once."""
-    whole = sorted({each.file for each in found if each.whole})
-    links = ", ".join(f"[`{file}`](../{file})" for file in whole)
+    whole = [each for each in found if each.whole]
     return (
-        "Besides, the simulation judges all of them at once, with nodes frozen, killed and cut off at any await\n"
-        f"({links}), and so does the checker ([`tests/checker.py`](../tests/checker.py)) at the end of\n"
-        "every fault test.\n"
+        "Besides, these judge all of them at once, whatever strikes, and [one checker](../tests/checker.py) does so at the\n"
+        f"end of every fault test:\n\n{_listed(whole)}"
     )
 
 
