@@ -88,8 +88,9 @@ def _everything(found: Iterable[Bearer]) -> str:
     """The tests that judge all promises at once."""
     whole = [each for each in found if each.whole]
     return (
-        "Besides, these judge all of them at once, whatever strikes, and [one checker](../tests/checker.py) does so at the\n"
-        f"end of every fault test:\n\n{_listed(whole)}"
+        "Besides, these judge all of them at once, whatever strikes, and "
+        "[one checker](../tests/checker.py) does so at\n"
+        f"the end of every fault test:\n\n{_listed(whole)}"
     )
 
 
