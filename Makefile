@@ -1,6 +1,9 @@
 # GNU make 3.81 suffices. Everything lives in .venv, which the targets make by themselves.
 PORT ?= 4000
 NODES ?= 1
+SCENARIO ?= killed
+SEED ?= 1
+MINUTES ?=
 VENV := .venv
 BIN := $(VENV)/bin
 RUN := $(VENV)/.run
@@ -8,7 +11,7 @@ TEST := $(VENV)/.test
 CANDIDATES := python3.14 python3.13 python3.12 python3.11 python3
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test verify nightly reliability check format bench bench-peers clean
+.PHONY: help setup run test verify nightly chaos soak reliability check format bench bench-peers clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' Makefile | sed 's/:.*## /	/' | expand -t 12
@@ -34,9 +37,16 @@ verify: $(TEST) ## a second PostgreSQL, kill -9 sweeps, thousands of programs: u
 	@$(BIN)/python -m pytest -n 2 -m verify
 	@PATH="$$PWD/$(BIN):$$PATH" sh .ci/second-postgresql
 
-nightly: $(TEST) ## test and verify with many more programs and a million seeds, then 200,000 workflows: no limit
+chaos: $(TEST) ## one fault on real nodes, again and again: SCENARIO=killed (SEED=1 MINUTES=2)
+	@$(BIN)/python -m tests.chaos "$(SCENARIO)" --seed $(SEED) --minutes $(or $(MINUTES),2)
+
+soak: $(TEST) ## a random mix of all faults on real nodes: MINUTES=60 SEED=1; report in .artifacts/soak.json
+	@$(BIN)/python -m tests.chaos soak --seed $(SEED) --minutes $(or $(MINUTES),60)
+
+nightly: $(TEST) ## test and verify with many more programs and a million seeds, 200,000 workflows, ten busy nodes: no limit
 	@ORQUESTRAX_PROGRAMS=$${ORQUESTRAX_PROGRAMS:-40000} ORQUESTRAX_SEEDS=$${ORQUESTRAX_SEEDS:-1000000} $(MAKE) --no-print-directory test verify
 	@$(BIN)/python -m bench.endurance
+	@$(BIN)/python -m bench.crowd
 
 reliability: $(TEST) ## docs/reliability.md anew: the promises, their tests, the last `make soak`
 	@$(BIN)/python -m tests.reliability

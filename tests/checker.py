@@ -94,8 +94,11 @@ def ran(view: Any, history: Sequence[Event]) -> bool:
     return view.status != "terminated" and view.started_at is not None and not unrun
 
 
-def replay_again(workflow: Workflow[..., Any], view: Any, history: list[Event]) -> None:
-    """I19: a fresh replay of the stored history raises no NonDeterminism and ends alike. I12: no timer was early."""
+def replay_again(workflow: Workflow[..., Any], view: Any, history: list[Event]) -> list[tuple[int, int]]:
+    """I19: a fresh replay of the stored history raises no NonDeterminism and ends alike. I12: no timer was early.
+
+    Returns when each timer that fired was due, and when it fired (µs).
+    """
     identity = Identity(
         id=view.id, key=view.key, definition=view.definition, version=view.version, started_at=view.started_at
     )
@@ -107,16 +110,19 @@ def replay_again(workflow: Workflow[..., Any], view: Any, history: list[Event]) 
     )
     replay.replaying = True
     replay.start()
+    fired = list[tuple[int, int]]()
     for event in history:
         if event.type == events.TIMER_FIRED:
             timer = replay.open.get(events.decode(event).command)
             assert isinstance(timer, StartTimer), "I12: a timer fires once"
             assert event.at >= timer.due, "I12: never before it is due"
+            fired.append((timer.due, event.at))
         replay.apply(event)
     assert replay.finish is not None
     if view.status == "completed":
         assert replay.finish.payload.decode() == view.result
     replay.close()
+    return fired
 
 
 def check_bodies(
@@ -127,6 +133,23 @@ def check_bodies(
     faultless  nothing was done to anything: nobody ran twice
     refused    the database refused a turn of this instance, which its node then forgot and ran again
     """
+    check_results(history, bodies)
+    again = Counter((body.command, body.attempt, body.node) for body in bodies)
+    assert refused or set(again.values()) <= {1}, (
+        f"I8: twice on one node: {[run for run, n in again.items() if n > 1]}"
+    )
+    taken = len(list(_decoded(history, events.TAKEN_OVER)))
+    nodes: dict[tuple[int, int], set[int]] = {}
+    for body in bodies:
+        nodes.setdefault((body.command, body.attempt), set()).add(body.node)
+    extra = max((len(ran_on) - 1 for ran_on in nodes.values()), default=0)
+    assert refused or extra <= (0 if faultless else taken), (
+        f"I8: {extra} further runs of a body, {taken} takeovers"
+    )
+
+
+def check_results(history: Sequence[Event], bodies: Sequence[Body]) -> None:
+    """I5, I7: results are those of bodies, and no body acted on another. I8: further attempts follow failed ones."""
     results = {
         ended.command: _token(ended.result) for ended in _ended_steps(history) if ended.result is not None
     }
@@ -137,22 +160,10 @@ def check_bodies(
     returned = {(body.command, body.token) for body in bodies}
     for command, token in results.items():
         assert (command, token) in returned, f"I7: no body of command {command} has returned {token}"
-    again = Counter((body.command, body.attempt, body.node) for body in bodies)
-    assert refused or set(again.values()) <= {1}, (
-        f"I8: twice on one node: {[run for run, n in again.items() if n > 1]}"
-    )
     retried = {(e.command, e.attempt) for e in _decoded(history, events.STEP_RETRYING)}
     for body in bodies:
         cause = body.attempt == 1 or (body.command, body.attempt - 1) in retried
         assert cause, f"I8: attempt {body.attempt} of command {body.command} without a cause"
-    taken = len(list(_decoded(history, events.TAKEN_OVER)))
-    nodes: dict[tuple[int, int], set[int]] = {}
-    for body in bodies:
-        nodes.setdefault((body.command, body.attempt), set()).add(body.node)
-    extra = max((len(ran_on) - 1 for ran_on in nodes.values()), default=0)
-    assert refused or extra <= (0 if faultless else taken), (
-        f"I8: {extra} further runs of a body, {taken} takeovers"
-    )
 
 
 def check_calls(history: Sequence[Event], calls: Sequence[Call], status: str) -> None:

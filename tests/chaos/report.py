@@ -64,6 +64,7 @@ class Report(msgspec.Struct, kw_only=True):
     """One run.
 
     command      what repeats its plan
+    lease, heartbeat, poll  L, H and P of the promises, as the nodes were told
     minutes      for how long the clients were at it; `seconds` is the whole run with its verdict
     operations   every try of every client; `by_kind` the same by what was asked (start, signal, cancel, result …)
     faults       how often each kind struck; `skipped` says what this machine could not do, and how it can
@@ -74,7 +75,7 @@ class Report(msgspec.Struct, kw_only=True):
     timers       how late timers fired by the database's clock, while no fault was at work or had just been
     timers_struck  the same of all others; the longest of them are outages
     gap          the longest time between two successes of clients; `gap_in` are the faults during it
-    healed       from the end of the last fault until nothing was under way any more
+    healed       from the end of the faults and of the load until nothing was under way any more
     drains       from SIGTERM to the end of the process
     """
 
@@ -83,6 +84,9 @@ class Report(msgspec.Struct, kw_only=True):
     command: str
     minutes: float
     nodes: int
+    lease: float
+    heartbeat: float
+    poll: float
     began_at: str
     commit: str
     seconds: float = 0.0
@@ -126,7 +130,7 @@ class Report(msgspec.Struct, kw_only=True):
             yield f"takeover ({cause}): {spread}"
         yield f"timers late: {self.timers}; where a fault was: {self.timers_struck}"
         yield f"longest gap between two successes: {self.gap:.1f} s ({', '.join(self.gap_in) or 'no fault'})"
-        yield f"healed {self.healed:.1f} s after the last fault; drain: {self.drains}"
+        yield f"all at rest {self.healed:.1f} s after faults and load; drain: {self.drains}"
         yield from (f"not done here: {what}" for what in self.skipped)
         yield from (f"VIOLATION {v.promise} {v.instance}: {v.text}" for v in self.violations[:50])
         yield f"violations: {len(self.violations)}; report: {self.path}; again: {self.command}"

@@ -47,10 +47,10 @@ def at_execution(how: How, times: int = 1) -> Fault:
 
 
 class Proxy:
-    """Listens on loopback; `address` leads through it to the server of the address that it was made with."""
+    """Listens on `host`; `address` leads through it to the server of the address that it was made with."""
 
-    def __init__(self, target: Address) -> None:
-        self.target = target
+    def __init__(self, target: Address, *, host: str = "127.0.0.1") -> None:
+        self.target, self.host = target, host
         self.faults: list[Fault] = []
         self.cancels = 0
         self.statements: list[bytes] = []
@@ -59,11 +59,11 @@ class Proxy:
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def __aenter__(self) -> Self:
-        self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
+        self._server = await asyncio.start_server(self._serve, self.host, 0)
         port = self._server.sockets[0].getsockname()[1]
         parts = urlsplit(self.target.dsn)
         user = parts.netloc.rpartition("@")[0]
-        netloc = f"{user}@127.0.0.1:{port}" if user else f"127.0.0.1:{port}"
+        netloc = f"{user}@{self.host}:{port}" if user else f"{self.host}:{port}"
         self.address = replace(self.target, dsn=f"postgresql://{netloc}{parts.path}?sslmode=disable")
         return self
 
@@ -147,6 +147,7 @@ class _Session:
                 self.answered.set()
                 if not self.mute:
                     self.writer.write(data)
+                    await self.writer.drain()  # who does not read keeps the server waiting
         if not self.mute:  # else the client learns nothing, as in a partition
             self.writer.transport.abort()
 
@@ -162,6 +163,7 @@ class _Session:
         fault = faults[0] if faults else None
         if fault is None:
             self.up_writer.write(head + body)
+            await self.up_writer.drain()
             return True
         fault.times -= 1
         return await self._strike(fault, kind, head + body)

@@ -1,0 +1,53 @@
+"""The figures of a report."""
+
+from __future__ import annotations
+
+import itertools
+from collections import Counter, defaultdict
+from collections.abc import Sequence
+
+from tests.chaos.report import Outcomes, Report, Spread
+from tests.chaos.verdict.evidence import Evidence
+from tests.chaos.verdict.timers import Timer, struck_by
+
+
+def fill(report: Report, evidence: Evidence, timers: Sequence[Timer], extra: dict[str, int]) -> None:
+    """Everything that can be counted."""
+    _count_operations(report, evidence)
+    report.instances = dict(Counter(case.view.status for case in evidence.cases.values()))
+    report.bodies = sum(len(case.bodies) for case in evidence.cases.values())
+    report.extra = extra
+    dead = [node for node in evidence.incarnations.values() if node.status == "dead"]
+    report.deaths = dict(Counter(str(node.cause) for node in dead))
+    _measure_takeovers(report, evidence)
+    struck = [bool(struck_by(timer, evidence.windows, evidence.offset)) for timer in timers]
+    report.timers = Spread.of(t.late for t, hit in zip(timers, struck, strict=True) if not hit)
+    report.timers_struck = Spread.of(t.late for t, hit in zip(timers, struck, strict=True) if hit)
+    _find_gap(report, evidence)
+
+
+def _count_operations(report: Report, evidence: Evidence) -> None:
+    counts = Counter((operation.kind, operation.outcome) for operation in evidence.operations)
+    for (kind, outcome), times in sorted(counts.items()):
+        for outcomes in (report.operations, report.by_kind.setdefault(kind, Outcomes())):
+            setattr(outcomes, outcome, getattr(outcomes, outcome) + times)
+
+
+def _measure_takeovers(report: Report, evidence: Evidence) -> None:
+    """For each node that died: until the last node had gone on with the last of its instances."""
+    last: dict[int, float] = {}
+    for takeover in evidence.takeovers:
+        seconds = (takeover.last_at - takeover.lost_at) / 1_000_000
+        last[takeover.dead] = max(seconds, last.get(takeover.dead, 0.0))
+    by_cause = defaultdict[str, list[float]](list)
+    for fence, seconds in last.items():
+        by_cause[str(evidence.incarnations[fence].cause)].append(seconds)
+    report.takeovers = {cause: Spread.of(seconds) for cause, seconds in by_cause.items()}
+
+
+def _find_gap(report: Report, evidence: Evidence) -> None:
+    heard = sorted(operation.ended for operation in evidence.operations if operation.outcome == "ok")
+    gaps = ((after - before, before, after) for before, after in itertools.pairwise(heard))
+    length, since, until = max(gaps, default=(0.0, 0.0, 0.0))
+    report.gap = round(length, 2)
+    report.gap_in = sorted({w.kind for w in evidence.windows if w.began < until and w.ended > since})
