@@ -122,6 +122,14 @@ async def careful(n: int) -> list[str]:
 
 
 @workflow
+async def pledges(n: int) -> list[str]:
+    """At-most-once steps that wait for each other's slots."""
+    return [
+        str(token) for token in await asyncio.gather(*(once([]) for _ in range(n)), return_exceptions=True)
+    ]
+
+
+@workflow
 async def patient(tenths: int) -> str:
     """Races of steps, signals and timers; a cancel is answered by tidying up."""
     tokens: list[str] = []
@@ -200,6 +208,6 @@ async def poison(n: int) -> list[str]:
 FLOWS = {
     flow.name: flow
     for flow in (
-        chain, fan, letters, sleeper, careful, patient, limited, spread, hurried, devoted, poison,
+        chain, fan, letters, sleeper, careful, pledges, patient, limited, spread, hurried, devoted, poison,
     )
 }  # fmt: skip

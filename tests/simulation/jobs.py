@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 ANYWHERE: Final = (
-    "chain", "fan", "letters", "letters", "sleeper", "careful", "patient", "patient", "limited",
+    "chain", "fan", "letters", "letters", "sleeper", "careful", "pledges", "patient", "patient", "limited",
 )  # fmt: skip
 IN_CLUSTERS: Final = (*ANYWHERE, "spread", "spread", "hurried", "hurried", "devoted")
 
@@ -28,19 +28,22 @@ class Job:
 def jobs_of(dice: random.Random, nodes: int, *, in_cluster: bool, poisoned: bool) -> list[Job]:
     """The jobs of a plan. `by` is the node that starts it, -1 a process without an engine."""
     flows = IN_CLUSTERS if in_cluster else ANYWHERE
-    jobs = [_job(dice, number, nodes, dice.choice(flows)) for number in range(dice.randint(2, 6))]
+    jobs = [
+        _job(dice, number, nodes, dice.choice(flows), pauses=0.3 if in_cluster else 0.15)
+        for number in range(dice.randint(2, 6))
+    ]
     if poisoned:
         jobs.append(_start(dice, len(jobs), nodes, "poison"))
     return jobs
 
 
-def _job(dice: random.Random, number: int, nodes: int, flow: str) -> Job:
+def _job(dice: random.Random, number: int, nodes: int, flow: str, *, pauses: float) -> Job:
     job = _start(dice, number, nodes, flow)
     at = job.at
     letters = job.input + dice.choice((0, 0, 0, 1)) if flow == "letters" else dice.choice((0, 1))
     times = sorted(at + dice.random() * 12 for _ in range(letters))
     job.messages = [(when, "signal", str(n)) for n, when in enumerate(times)]
-    if dice.random() < 0.15:
+    if dice.random() < pauses:
         when = at + dice.random() * 8
         job.messages += [(when, "pause", ""), (when + dice.random() * 6, "resume", "")]
         job.messages.sort(key=lambda message: message[0])

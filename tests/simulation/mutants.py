@@ -18,10 +18,12 @@ from orquestrax.core.execution import Effects, Execution
 from orquestrax.core.journal import Lane
 from orquestrax.core.turns import Turns
 from orquestrax.model.rows import Message, Verdict, Write
+from tests.simulation import taskmutants
 from tests.simulation.model.clients import ClientStatements
 from tests.simulation.model.journal import JournalStatements
 from tests.simulation.model.nodes import NodeStatements
 from tests.simulation.model.tables import Row
+from tests.simulation.plan import plan_of
 from tests.simulation.run import simulate
 from tests.simulation.server import Server
 from tests.simulation.stores import SimulatedJournalStore
@@ -32,10 +34,11 @@ SEEDS: Final = 300  # as many as `make test` runs
 
 @dataclass(frozen=True)
 class Mutant:
-    """What is missing, and how to take it away."""
+    """What is missing, and how to take it away; `of_queues` if only a cluster with queues can tell."""
 
     name: str
     apply: Applied
+    of_queues: bool = False
 
 
 class Caught(NamedTuple):
@@ -175,12 +178,27 @@ MUTANTS: Final = (
     Mutant("death whatever the heartbeat", _method(NodeStatements, "end_node", _any_heartbeat)),
     Mutant("a gap in the watch counts as silence", _method(FailureDetector, "look", _no_gap)),
     Mutant("bodies start without a lease", _no_lease),
+    Mutant("no attempt check", taskmutants.no_attempt_check, of_queues=True),
+    Mutant("task completion without fence", taskmutants.completion_without_fence, of_queues=True),
+    Mutant("tasks read apart from inbox", taskmutants.tasks_apart_from_inbox, of_queues=True),
+    Mutant("a step that runs here is handed over", taskmutants.running_handed_over, of_queues=True),
+    Mutant("tasks by hints alone", taskmutants.claims_by_hints_alone, of_queues=True),
+    Mutant("a result is told once", taskmutants.told_once, of_queues=True),
+    Mutant("the dead keep their tasks", taskmutants.the_dead_keep_their_tasks, of_queues=True),
+    Mutant("a lost at-most-once task runs again", taskmutants.at_most_once_runs_again, of_queues=True),
+    Mutant("tasks of the paused are taken", taskmutants.tasks_of_the_paused_are_taken, of_queues=True),
+    Mutant("a node that drains takes on", taskmutants.drained_nodes_take_on),
+    Mutant("a leader for ever", taskmutants.leads_for_ever),
+    Mutant("one death convicts", taskmutants.one_death_convicts),
+    Mutant("nobody is convicted", taskmutants.nobody_is_convicted),
 )
 
 
 def first_caught(mutant: Mutant, seeds: int = SEEDS) -> Caught | None:
     """The first of so many seeds that tells the mutant from the engine; None if none does."""
     for seed in range(seeds):
+        if mutant.of_queues and not plan_of(seed).clustered:
+            continue
         with mutant.apply():
             found = _problem(seed)
         if found:

@@ -22,20 +22,22 @@ class Network:
         self.world = world
         self.cut: set[str] = set()
         self.down = 0  # outages of the database that last
-        self.lost_before = self.lost_after = self.slow = self.lost_hints = 0.0
+        self.lost_before = self.lost_after = self.slow = self.lost_hints = self.lost_told = 0.0
 
     def calm(self) -> None:
         """No fault strikes any more."""
         self.cut.clear()
         self.down = 0
-        self.lost_before = self.lost_after = self.slow = self.lost_hints = 0.0
+        self.lost_before = self.lost_after = self.slow = self.lost_hints = self.lost_told = 0.0
 
     def reaches(self, process: str) -> bool:
         """Whether there is a way between this process and the server."""
         return not self.down and process not in self.cut
 
-    def fate(self, process: str) -> str:
+    def fate(self, process: str, label: str) -> str:
         """What becomes of one request. Clients, who ask again with the same ids, are struck more often."""
+        if label == "complete_tasks" and self.world.random.random() < self.lost_told:
+            return "lost_after"
         draw = self.world.random.random() / (8.0 if process == "client" else 1.0)
         for name in ("lost_before", "lost_after", "slow"):
             draw -= getattr(self, name)
@@ -68,12 +70,12 @@ class Line:
         await self._exchange(session, lambda _session, reply: reply(None))
         self._session = session
 
-    async def ask(self, act: Act) -> Any:
+    async def ask(self, act: Act, label: str = "") -> Any:
         """Have the server do this in this session. Raises ConnectionResetError when it is not known whether it did."""
         if self._session is None:
             await self.connect()
         assert self._session is not None
-        return await self._exchange(self._session, act)
+        return await self._exchange(self._session, act, label)
 
     def drop(self) -> None:
         """Close the socket; the server hears of it unless the way is cut."""
@@ -88,8 +90,8 @@ class Line:
         if self._session is not None:
             self.server.end(self._session)
 
-    async def _exchange(self, session: Session, act: Act) -> Any:
-        world, network, fate = self._network.world, self._network, self._network.fate(self._loop.name)
+    async def _exchange(self, session: Session, act: Act, label: str = "") -> Any:
+        world, network, fate = self._network.world, self._network, self._network.fate(self._loop.name, label)
         answer = self._loop.create_future()
         self._waiting = answer
         overdue = self._loop.call_later(DEADLINE, self._overdue, answer)

@@ -76,7 +76,7 @@ def plan_of(seed: int) -> Plan:
     nodes = dice.choice((2, 2, 3))
     calm, in_cluster = dice.random() < 0.1, dice.random() < 0.5
     poisoned = not calm and dice.random() < 0.08
-    faults = [] if calm else _faults(dice, nodes, drains=dice.random() < 0.2, kills=not poisoned)
+    faults = [] if calm else _faults(dice, nodes, drains=dice.random() < 0.25, kills=not poisoned)
     return Plan(
         seed=seed,
         parts=clustered(dice, nodes) if in_cluster else alone(dice, nodes),
@@ -92,6 +92,7 @@ def plan_of(seed: int) -> Plan:
             "lost_after": dice.choice((0, 0, 0.002, 0.02, 0.05)),
             "slow": dice.choice((0, 0, 0.005)),
             "lost_hints": dice.choice((0, 0.3, 1.0)),
+            "lost_told": dice.choice((0, 0, 0.3, 0.7)) if in_cluster else 0,
         },
         slow_commits=0.0 if calm else dice.choice((0, 0, 0.01, 0.03)),
         refusing=0.0 if calm else dice.choice((0, 0, 0, 0.02)),

@@ -10,6 +10,7 @@ import asyncio
 import threading
 from collections.abc import Awaitable, Callable
 from typing import Any, TypeVar
+from uuid import UUID
 
 from orquestrax.core.store.database import Address, connect
 from orquestrax.core.store.migrate import migrate
@@ -76,6 +77,11 @@ class PostgresDatabase:
     def dump(self) -> dict[str, Any]:
         """All that is stored, as the model has it."""
         return self._wait(self._dumped())
+
+    def paused(self, key: UUID) -> bool:
+        """Whether this instance is."""
+        text = self._text("select status = 'paused' from {schema}.instances where key = $1")
+        return bool(self._wait(self._connection.fetchval(text, key)))
 
     def leader(self) -> dict[str, Any]:
         """Who has the lead, and until when."""

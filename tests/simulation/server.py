@@ -59,7 +59,7 @@ class Server:
         self.world, self.database, self.trace, self.pace = world, database, trace, pace
         self.refusing = 0.0
         self.refused: set[Any] = set()
-        self.witnesses = Witnesses(self._alive)
+        self.witnesses = Witnesses(self._alive, database.paused)
         self.on_exclusive: Callable[[int], None] = lambda _fence: None
         self._locks: dict[int, Lock] = {}
 

@@ -37,7 +37,9 @@ async def fenced(line: Line, fence: Fence, work: Any, label: str, *, exclusive: 
     """One transaction of a node: begin with the fence, then work and commit."""
     opening, number = Opening(line, fence.number, exclusive=exclusive), fence.number
     await (fence.begin_exclusive(opening) if exclusive else fence.begin(opening))
-    return await line.ask(lambda session, reply: line.server.finish(session, number, work, label, reply))
+    return await line.ask(
+        lambda session, reply: line.server.finish(session, number, work, label, reply), label
+    )
 
 
 class Opening:

@@ -33,8 +33,8 @@ class Witnesses:
     swept           when nodes began to sweep
     """
 
-    def __init__(self, alive: Callable[[int], bool]) -> None:
-        self._alive = alive
+    def __init__(self, alive: Callable[[int], bool], paused: Callable[[UUID], bool]) -> None:
+        self._alive, self._paused = alive, paused
         self.broken: list[str] = []
         self.holders: dict[Task, int] = {}
         self.lost: dict[int, int] = {}
@@ -51,6 +51,12 @@ class Witnesses:
         verb = label.partition(" ")[0]
         if verb in NODES_WRITE and _wrote(verb, answer) and not self._alive(fence):
             self.broken.append(f"I4: node {fence} is dead and did {label}")
+        if verb == "claim_tasks":
+            for row in answer:
+                if self._paused(row["instance"]):
+                    self.broken.append(
+                        f"node {fence} took command {row['command']} of {row['instance_id']}, which is paused"
+                    )
         if verb in ("claim_tasks", "claim_failed"):
             self._taken(fence, [(row["instance"], row["command"]) for row in answer])
         elif verb == "complete_tasks":

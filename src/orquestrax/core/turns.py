@@ -161,7 +161,8 @@ class Turns:
             effects = Effects(list(execution.replay.open.values()), effects.stop)
             self.on_mail()
         self.acting.act(execution, effects)
-        if execution.read_mail > write.read_mail and self._stands_still(execution):
+        behind = execution.read_mail > write.read_mail and not execution.ended  # else its end is on its way
+        if behind and self._stands_still(execution):
             self.advance(execution, Effects())
         faultpoint.reach("orchestrator.after_act")
 

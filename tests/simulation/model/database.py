@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from typing import Any, TypeVar
+from uuid import UUID
 
 from orquestrax.core.store.statements import statement
 from tests.simulation.model.claims import ClaimStatements
@@ -50,6 +51,10 @@ class Database:
     def leader(self) -> dict[str, Any]:
         """Who has the lead, and until when."""
         return self.statements.tables.leader
+
+    def paused(self, key: UUID) -> bool:
+        """Whether this instance is."""
+        return bool(self.statements.tables.instances[key]["status"] == "paused")
 
     def statuses(self) -> list[str]:
         """Of all instances."""

@@ -54,6 +54,9 @@ class Queues:
         self._hints, self._on_mail = hints, on_mail
         self._variants: dict[tuple[str, str, str], Any] = {}
         self.held: dict[BodyKey, ClaimedTask] = {}
+        self._telling = set[
+            BodyKey
+        ]()  # held still, but their bodies have ended: another one may run under that key
         self.claimer = QueueClaimer(
             stores[0],
             dispatcher,
@@ -92,6 +95,7 @@ class Queues:
             task = self.held.pop(job.key, None)  # its own COMMIT has ended the claim
             self._hint(None if task is None else task.owner)
         else:
+            self._telling.add(job.key)
             self._completer.add(outcomes.ended(job, outcome, self._node))
 
     def long_step(self, job: Job, started_at: int) -> None:
@@ -117,12 +121,15 @@ class Queues:
         self.claimer.abandon()
         self._completer.abandon()
         self.held.clear()
+        self._telling.clear()
 
     def _take(self, tasks: Sequence[ClaimedTask]) -> None:
         """From the claimer's task: bodies start from plain callbacks."""
         if tasks:
             for task in tasks:
-                self.held[BodyKey(task.instance, task.command)] = task
+                key = BodyKey(task.instance, task.command)
+                self.held[key] = task
+                self._telling.discard(key)
             asyncio.get_running_loop().call_soon(self._begin, tasks)
 
     def _begin(self, tasks: Sequence[ClaimedTask]) -> None:
@@ -174,9 +181,14 @@ class Queues:
         task = self.held.get(key)
         if task is not None and task.attempt == message.attempt:
             del self.held[key]
+            self._telling.discard(key)
 
     def _give_up(self, key: BodyKey) -> None:
-        if self.held.pop(key, None) is not None:
+        if self.held.pop(key, None) is None:
+            return
+        if key in self._telling:  # the next attempt may run here by now, as a step of its own instance
+            self._telling.discard(key)
+        else:
             self._dispatcher.give_up(key)
 
 
