@@ -43,9 +43,10 @@ chaos: $(TEST) ## one fault on real nodes, again and again: SCENARIO=killed (SEE
 soak: $(TEST) ## a random mix of all faults on real nodes: MINUTES=60 SEED=1; report in .artifacts/soak.json
 	@$(BIN)/python -m tests.chaos soak --seed $(SEED) --minutes $(or $(MINUTES),60)
 
-nightly: $(TEST) ## test and verify with many more programs and a million seeds, then 200,000 workflows: no limit
+nightly: $(TEST) ## test and verify with many more programs and a million seeds, 200,000 workflows, ten busy nodes: no limit
 	@ORQUESTRAX_PROGRAMS=$${ORQUESTRAX_PROGRAMS:-40000} ORQUESTRAX_SEEDS=$${ORQUESTRAX_SEEDS:-1000000} $(MAKE) --no-print-directory test verify
 	@$(BIN)/python -m bench.endurance
+	@$(BIN)/python -m bench.crowd
 
 reliability: $(TEST) ## docs/reliability.md anew: the promises, their tests, the last `make soak`
 	@$(BIN)/python -m tests.reliability

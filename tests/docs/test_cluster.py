@@ -32,6 +32,8 @@ def test_the_unit_starts_a_node() -> None:
     known = subprocess.run([SCRIPT, *command[1:], "--help"], capture_output=True, text=True, check=False)
     assert known.returncode == 0, known.stderr
     assert int(service["TimeoutStopSec"]) > 10, "the steps' ten seconds, and the end itself"
+    assert service["KillMode"] == "mixed", "step processes are the node's to end"
+    assert f"ORQUESTRAX_HOME=/var/lib/{service['StateDirectory']}" in TEXT
 
 
 @pytest.mark.verify

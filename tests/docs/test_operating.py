@@ -54,6 +54,8 @@ def test_the_unit_starts_a_node_and_waits_longer_than_its_grace() -> None:
     _parses(command)
     grace = float(re.findall(r"--grace (\d+)", command)[0])
     assert float(unit["Service"]["TimeoutStopSec"]) > grace
+    assert unit["Service"]["KillMode"] == "mixed", "step processes are the node's to end"
+    assert "Environment=ORQUESTRAX_HOME=/var/lib/" + unit["Service"]["StateDirectory"] in _blocks("ini")[0]
 
 
 def test_the_settings_are_settings(tmp_path: Path) -> None:

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
+from typing import Any
+
+import msgspec
 import pytest
 
 import orquestrax as ox
 from tests.checker import check_instance
-from tests.engine.conftest import Bench
+from tests.engine.conftest import QUICK, Bench
 
 
 @ox.step
@@ -80,3 +84,39 @@ async def test_I22_an_inbox_is_bounded_but_takes_orders(bench: Bench) -> None:
     await run.terminate()
     with pytest.raises(ox.WorkflowTerminated):
         await run.result(10)
+
+
+class Counted(dict[Any, Any]):
+    """Knows how many there have been at once."""
+
+    most = 0
+
+    def __setitem__(self, key: Any, value: Any) -> None:
+        super().__setitem__(key, value)
+        self.most = max(self.most, len(self))
+
+
+async def test_I22_a_node_holds_no_more_instances_than_it_may(bench: Bench) -> None:
+    """Whatever waits, waits in the database; each end makes room for another."""
+    gate = asyncio.Event()
+
+    @ox.step
+    async def held() -> None:
+        await gate.wait()
+
+    @ox.workflow
+    async def holds() -> None:
+        await held()
+
+    await bench.node(holds, options=msgspec.structs.replace(QUICK, capacity=10))
+    assert bench.nodes[0].incarnation is not None
+    held_here = bench.nodes[0].incarnation.orchestrator.memory.executions = Counted()
+    outsider = await bench.node()
+    runs = [await outsider.start(holds, id=f"h{n}") for n in range(40)]
+    async with asyncio.timeout(20):
+        while held_here.most < 9:  # a tenth is kept for what is under way
+            await asyncio.sleep(0.01)
+    gate.set()
+    for run in runs:
+        await run.result(20)
+    assert held_here.most <= 10

@@ -2,6 +2,6 @@
 
 promises    the promises in users' words
 bearers     the tests whose names bear a number, read from their source
-soak        the report of `make soak`
+reports     what runs leave behind; soak and crowd are two of them as text
 page        the page as text
 """

@@ -10,6 +10,7 @@ import ast
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Final
 
@@ -33,10 +34,11 @@ class Bearer:
     whole: bool = False
 
 
-def bearers(folder: Path = TESTS) -> list[Bearer]:
+@cache
+def bearers(folder: Path = TESTS) -> tuple[Bearer, ...]:
     """All of them, by file and name."""
     found = (each for file in folder.rglob("test_*.py") for each in _of_file(file, folder.parent))
-    return sorted(found)
+    return tuple(sorted(found))
 
 
 def _of_file(file: Path, root: Path) -> Iterator[Bearer]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import groupby
 from pathlib import Path
 from typing import Final
@@ -12,7 +12,8 @@ from tests.reliability.bearers import Bearer
 from tests.reliability.promises import PROMISES, Promise
 
 PAGE: Final = Path(__file__).parents[2] / "docs" / "reliability.md"
-FIGURES: Final = "## The last full run"
+FIGURES: Final = ("The last full run", "Ten nodes under full load")  # sections that runs fill
+NONE: Final = "There was none yet."
 TESTS: Final = "## Each promise and its tests"
 WIDTH: Final = 120
 HEAD: Final = """\
@@ -31,15 +32,16 @@ class Unborne(Exception):
     """A promise that no test bears; the message names it."""
 
 
-def render(found: Sequence[Bearer], figures: str) -> str:
-    """The whole page. Raises Unborne."""
+def render(found: Sequence[Bearer], figures: Mapping[str, str]) -> str:
+    """The whole page; `figures` are the sections that runs fill, by their titles. Raises Unborne."""
     owns = {
         promise: [b for b in found if promise.number in b.numbers and not b.whole] for promise in PROMISES
     }
     check(owns)
     rows = "".join(_row(promise, own) for promise, own in owns.items())
     sections = "\n".join(_section(promise, own) for promise, own in owns.items())
-    return f"{HEAD}{rows}\n{_everything(found)}\n{FIGURES}\n\n{figures.strip()}\n\n{TESTS}\n\n{sections}"
+    runs = "".join(f"## {title}\n\n{figures.get(title, NONE).strip()}\n\n" for title in FIGURES)
+    return f"{HEAD}{rows}\n{_everything(found)}\n{runs}{TESTS}\n\n{sections}"
 
 
 def check(owns: dict[Promise, list[Bearer]]) -> None:
@@ -52,10 +54,10 @@ def check(owns: dict[Promise, list[Bearer]]) -> None:
             )
 
 
-def figures_of(text: str) -> str:
-    """The section of the figures of a page that is there."""
-    _, _, behind = text.partition(f"{FIGURES}\n")
-    return behind.partition(f"\n{TESTS}")[0].strip()
+def figures_of(text: str) -> dict[str, str]:
+    """The sections that runs fill, of a page that is there."""
+    behind = {title: text.partition(f"\n## {title}\n")[2] for title in FIGURES}
+    return {title: told.partition("\n## ")[0].strip() for title, told in behind.items() if told}
 
 
 def named(text: str) -> set[tuple[str, str]]:
@@ -84,12 +86,11 @@ def _section(promise: Promise, own: Sequence[Bearer]) -> str:
 
 def _everything(found: Iterable[Bearer]) -> str:
     """The tests that judge all promises at once."""
-    whole = sorted({each.file for each in found if each.whole})
-    links = ", ".join(f"[`{file}`](../{file})" for file in whole)
+    whole = [each for each in found if each.whole]
     return (
-        "Besides, the simulation judges all of them at once, with nodes frozen, killed and cut off at any await\n"
-        f"({links}), and so does the checker ([`tests/checker.py`](../tests/checker.py)) at the end of\n"
-        "every fault test.\n"
+        "Besides, these judge all of them at once, whatever strikes, and "
+        "[one checker](../tests/checker.py) does so at\n"
+        f"the end of every fault test:\n\n{_listed(whole)}"
     )
 
 

@@ -6,28 +6,18 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Final
 
-import msgspec
-
 from tests.chaos.report import FOLDER, Report, Spread, read_report
+from tests.reliability.reports import read
 
 REPORT: Final = FOLDER / "soak.json"
-AGAIN: Final = "run `make soak MINUTES=60`, then `make reliability`"
+AGAIN: Final = "make soak MINUTES=60"
 OPERATIONS: Final = 200_000  # of a full run
 FAULTS: Final = 50
 
 
-class NoReport(Exception):
-    """There is none, or none that can be read; the message is one sentence."""
-
-
-def figures(path: Path) -> str:
+def figures(path: Path = REPORT) -> str:
     """The section of the page. Raises NoReport."""
-    try:
-        report = read_report(path)
-    except FileNotFoundError as error:
-        raise NoReport(f"there is no {path}: {AGAIN}") from error
-    except msgspec.DecodeError as error:
-        raise NoReport(f"{path} is no report ({error}): {AGAIN}") from error
+    report = read(path, read_report, again=AGAIN)
     lines = [
         *_head(report),
         "",
@@ -42,7 +32,8 @@ def _head(report: Report) -> Iterator[str]:
     yield (
         f"`{report.command}`, {report.began_at[:10]}, commit `{report.commit[:9]}`: "
         f"{report.nodes} nodes as real processes, {report.minutes:g} minutes of load, "
-        f"{report.seconds / 60:.0f} minutes in all, seed {report.seed}."
+        f"{report.seconds / 60:.0f} minutes in all, seed {report.seed}; lease {report.lease:g} s, "
+        f"heartbeat {report.heartbeat:g} s, poll {report.poll:g} s."
     )
     short = []
     if report.operations.total < OPERATIONS:
@@ -75,7 +66,7 @@ def _rows(report: Report) -> Iterator[tuple[str, str]]:
         "longest gap between two successes",
         f"{report.gap:.1f} s ({', '.join(report.gap_in) or 'no fault'})",
     )
-    yield "healed after the last fault", f"{report.healed:.1f} s"
+    yield "everything at rest after the last fault and the load", f"{report.healed:.1f} s"
     yield "drain, from SIGTERM to the end", _spread(report.drains)
 
 

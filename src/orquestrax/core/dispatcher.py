@@ -113,7 +113,7 @@ class Dispatcher:
 
     def release(self, instance: UUID, commands: Iterable[int]) -> None:
         """An instance leaves memory: nothing is promised to its steps any more."""
-        if self._promised:
+        if self._promised.of:
             for command in commands:
                 self._promised.end(BodyKey(instance, command))
 
@@ -121,7 +121,7 @@ class Dispatcher:
 
     def dispatch(self, job: Job) -> None:
         """Run the job here, now or when a slot frees; nothing happens if its body runs already."""
-        if self._promised:
+        if self._promised.of:
             self._promised.end(job.key)
         if (self._closed and not job.begun) or self._runner.is_running(job.key):
             return
@@ -146,7 +146,7 @@ class Dispatcher:
         """The workflow no longer waits for this step."""
         key = BodyKey(instance, command)
         self._kept.pop(key, None)
-        if self._promised:
+        if self._promised.of:
             self._promised.end(key)
         if self._waiting.remove(executor, key) is None:
             self._runner.cancel(key)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import json
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
@@ -71,3 +72,16 @@ def unnest(columns: Sequence[Sequence[Any] | None]) -> Iterable[tuple[Any, ...]]
     """Rows of parallel arrays; a null stands for a column of nulls."""
     rows = max(len(column) for column in columns if column is not None)
     return zip(*([None] * rows if column is None else column for column in columns), strict=True)
+
+
+def array_of(text: str | None, make: Callable[[Any], Any] | None = None) -> list[Any] | None:
+    """What PostgreSQL reads from an array literal of `core.store.columns`."""
+    if text is None:
+        return None
+    values = json.loads(f"[{text[1:-1]}]")
+    return values if make is None else [make(value) for value in values]
+
+
+def documents_of(text: str) -> list[str | None]:
+    """As `string_to_array(…, chr(30), '')`."""
+    return [part or None for part in text.split("\x1e")]

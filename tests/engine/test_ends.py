@@ -1,0 +1,76 @@
+"""An instance ends once, whoever wants it to, and nothing follows."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+
+import pytest
+
+import orquestrax as ox
+from orquestrax.model.states import TERMINAL
+from tests.checker import check_instance
+from tests.engine.conftest import Bench
+
+gate = asyncio.Event()
+
+
+@ox.step
+async def held() -> None:
+    await gate.wait()
+
+
+@ox.workflow
+async def nearly_over() -> str:
+    await held()
+    return "done"
+
+
+ENDS = (ox.WorkflowCancelled, ox.WorkflowTerminated)
+
+
+async def test_I6_whoever_ends_it_first_there_is_one_end(bench: Bench) -> None:
+    """It completes, is cancelled and is terminated, all at once: from its own node, another one and a client."""
+    here = await bench.node(nearly_over)
+    there = await bench.node(nearly_over)
+    outside = await bench.node()
+    ended: Counter[str] = Counter()
+    for n in range(12):
+        gate.clear()
+        run = await here.start(nearly_over, id=f"race-{n}")
+        others = [await client.get(run.id) for client in (here, there, outside)]
+        orders = [others[0].cancel(), others[1].terminate(), others[2].cancel()]
+        tasks = [asyncio.create_task(order) for order in orders]
+        if n % 3:  # at the same time, or when the one or the other was accepted
+            await asyncio.wait(tasks[n % 3 - 1 : n % 3])
+        gate.set()
+        for answer in await asyncio.gather(*tasks, return_exceptions=True):
+            assert answer is None or isinstance(answer, ox.InstanceEnded)
+        results = await asyncio.gather(*(r.result(20) for r in (run, *others)), return_exceptions=True)
+        assert len({type(result) for result in results}) == 1, "everybody is told the same"
+        assert results[0] == "done" or isinstance(results[0], ENDS)
+        history = await check_instance(here, nearly_over, run.id)
+        ended[history[-1].type] += 1
+    assert len(ended) > 1, f"no race: {ended}"
+
+
+async def test_I6_nothing_follows_an_end(bench: Bench) -> None:
+    gate.set()
+    client = await bench.node(nearly_over)
+    run = await client.start(nearly_over, id="over")
+    await run.result(20)
+    before = await run.history()
+    for order in (run.cancel, run.terminate, run.pause):
+        with pytest.raises(ox.InstanceEnded):
+            await order()
+    with pytest.raises(ox.InstanceEnded):
+        await run.signal("late", 1)
+    again = await client.start(nearly_over, id="over")
+    assert await again.result(20) == "done"
+    await bench.crash()
+    other = await bench.node(nearly_over)
+    await (await other.start(nearly_over, id="next")).result(20)  # it has claimed whatever there was to claim
+    assert await (await other.get("over")).history() == before
+    (row,) = await bench.query("select status, owner, wake_at from {schema}.instances where id = 'over'")
+    assert row["status"] in TERMINAL
+    assert (row["owner"], row["wake_at"]) == (None, None)
