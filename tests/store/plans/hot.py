@@ -70,10 +70,16 @@ KEYS: Final = "instances_pkey"
 EITHER: Final = "instances_pkey instances_open"
 TABLE: Final = 50_000  # pages: a table of a million rows from end to end
 MOMENT: Final = "2026-01-01 00:00:00+00"
+MICROS: Final = 1_767_225_600_000_000  # the same
 
 
 def _columns(*values: Any) -> tuple[list[Any], ...]:
     return tuple([value] * BATCH for value in values)
+
+
+def _joined(payload: str) -> str:
+    """The payloads of a batch as the journal sends them: as one text."""
+    return "\x1e".join([payload] * BATCH)
 
 
 CLAIMS: Final = (
@@ -106,13 +112,13 @@ CLAIMS: Final = (
 WRITES: Final = (
     _case(
         "insert_owned", FENCED, ME, NEW, [f"new-{n}" for n in range(BATCH)],
-        *_columns("order", "1", 2, MOMENT, "me", "[]", b"x"), by="", pages=9_000,
+        *_columns("order", "1", 2, MICROS, "me"), _joined("[]"), *_columns(b"x"), by="", pages=9_000,
     ),
     _case("lock_instances", FENCED, HELD_HERE, by="instances_pkey"),
-    _case("insert_events", FENCED, ME, HELD_HERE, ONE, *_columns("step_completed", MOMENT, 1, 1, "{}"), by=""),
+    _case("insert_events", FENCED, ME, HELD_HERE, ONE, *_columns("step_completed", MICROS, 1, 1), _joined("{}"), by=""),
     _case("set_deadlines", FENCED, ME, HELD_HERE, *_columns(MOMENT), by="instances_pkey", pages=9_000),
     _case(
-        "update_instances", FENCED, ME, HELD_HERE, *_columns("waiting", True, MOMENT, "[]"),
+        "update_instances", FENCED, ME, HELD_HERE, *_columns("waiting", True, MICROS), _joined("[]"),
         None, None, None, None, None, by="instances_pkey", pages=9_000,
     ),
     _case("delete_leftovers", FENCED, ME, SOME, by="tasks_pkey inbox_pkey", pages=6_000),
