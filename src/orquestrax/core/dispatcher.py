@@ -74,8 +74,11 @@ class Dispatcher:
     # -- here, or elsewhere ------------------------------------------------------------------------------------------
 
     def takes(self, key: BodyKey, options: StepOptions) -> bool:
-        """Whether this step runs, or waits, here, and promise it a slot; else it is for the cluster's queue."""
-        if self._closed or not self.peers.spreads:
+        """Whether this step runs, or waits, here, and promise it a slot; else it is for the cluster's queue.
+
+        One that runs here already stays: asked for anew, after a resume or a reload, its own body has taken the slot.
+        """
+        if self._closed or not self.peers.spreads or self.knows(key):
             return True
         if not self.peers.serves(options.queue):
             return False

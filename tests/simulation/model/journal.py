@@ -85,7 +85,11 @@ class JournalStatements(Model):
 
     def delete_leftovers(self, me: int, keys: str) -> list[Row]:
         ended = array_of(keys, UUID) or ()
-        return [row for key in ended if self.passes(me) for row in self.tables.inbox.pop(key, {}).values()]
+        if not self.passes(me):
+            return []
+        for task in [task for task in self.tables.tasks if task[0] in ended]:
+            del self.tables.tasks[task]
+        return [row for key in ended for row in self.tables.inbox.pop(key, {}).values()]
 
     def delete_messages(self, me: int, keys: Sequence[UUID], numbers: Sequence[int]) -> list[Row]:
         gone = []

@@ -20,6 +20,7 @@ class Tables:
     ids: dict[str, UUID] = field(default_factory=dict)
     events: dict[UUID, list[Row]] = field(default_factory=dict)
     inbox: dict[UUID, dict[int, Row]] = field(default_factory=dict)
+    tasks: dict[tuple[UUID, int], Row] = field(default_factory=dict)
     nodes: dict[int, Row] = field(default_factory=dict)
     leader: Row = field(default_factory=lambda: {"fence": None, "term": 0, "until": 0})
 
@@ -30,6 +31,7 @@ class Tables:
             dict(self.ids),
             {key: list(rows) for key, rows in self.events.items()},
             {key: dict(rows) for key, rows in self.inbox.items()},
+            {key: dict(row) for key, row in self.tasks.items()},
             {fence: dict(row) for fence, row in self.nodes.items()},
             dict(self.leader),
         )
