@@ -154,7 +154,7 @@ HOLDINGS: Final = (
         "free_instances", FENCED, ME, True,
         by="instances_owned instances_pkey events_pkey tasks_claimed", pages=12_000,
     ),
-    _case("free_tasks", FENCED, ME, True, 0, by="tasks_claimed tasks_pkey instances_pkey", pages=9_000),
+    _case("free_tasks", FENCED, ME, True, [], by="tasks_claimed tasks_pkey instances_pkey", pages=9_000),
     _case("histories", HELD, SOME, by="events_pkey tasks_pkey inbox_pkey", pages=6_000),
     _case("mail_of_node", HELD, ME, by="instances_owned instances_pkey inbox_pkey", whole="inbox"),
     _case("held_tasks", HELD, ME, by="tasks_claimed"),
@@ -163,6 +163,7 @@ HOLDINGS: Final = (
         by="instances_blocked instances_open instances_pkey", pages=20_000, label="nothing",
     ),
     _case("absolve", FENCED, DEAD, by="instances_suspects instances_pkey", pages=90_000),
+    _case("absolve_tasks", FENCED, DEAD, by="tasks_suspects tasks_pkey"),
     _case("lost_owners", POOL, by="instances_owned tasks_claimed", pages=200),
 )  # fmt: skip
 MESSAGES: Final = (
