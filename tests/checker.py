@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -32,7 +32,7 @@ STEERS: Final = ("pause", "resume")
 class Body:
     """One run of a step's body: `given` are results of earlier steps, `token` is what no other run returns.
 
-    at in microseconds, node the fence of the incarnation that ran it.
+    at in microseconds, node the fence of the incarnation that ran it, once if the step is at-most-once.
     """
 
     at: int
@@ -42,6 +42,7 @@ class Body:
     attempt: int
     given: tuple[str, ...]
     token: str
+    once: bool = False
 
 
 @dataclass(kw_only=True)
@@ -126,18 +127,30 @@ def replay_again(workflow: Workflow[..., Any], view: Any, history: list[Event]) 
 
 
 def check_bodies(
-    history: Sequence[Event], bodies: Sequence[Body], *, faultless: bool, refused: bool = False
+    history: Sequence[Event],
+    bodies: Sequence[Body],
+    *,
+    faultless: bool,
+    refused: bool = False,
+    lost: Callable[[Body], float] | None = None,
 ) -> None:
     """I7, I8: bodies ran for a recorded cause, their results are theirs, and none acted on what was not committed.
 
     faultless  nothing was done to anything: nobody ran twice
     refused    the database refused a turn of this instance, which its node then forgot and ran again
+    lost       from when on (microseconds) nobody may expect this body to end; without it the takeovers of the instance
+               are the only cause to run one again, as where no step leaves its owner
     """
     check_results(history, bodies)
     again = Counter((body.command, body.attempt, body.node) for body in bodies)
     assert refused or set(again.values()) <= {1}, (
         f"I8: twice on one node: {[run for run, n in again.items() if n > 1]}"
     )
+    _check_attempts(history)
+    _check_once(bodies)
+    if lost is not None:
+        _check_causes(bodies, lost, refused=refused)
+        return
     taken = len(list(_decoded(history, events.TAKEN_OVER)))
     nodes: dict[tuple[int, int], set[int]] = {}
     for body in bodies:
@@ -164,6 +177,33 @@ def check_results(history: Sequence[Event], bodies: Sequence[Body]) -> None:
     for body in bodies:
         cause = body.attempt == 1 or (body.command, body.attempt - 1) in retried
         assert cause, f"I8: attempt {body.attempt} of command {body.command} without a cause"
+
+
+def _check_attempts(history: Sequence[Event]) -> None:
+    """I7, I16: a final result is that of the attempt behind the last one that failed, never of an earlier one."""
+    failed = Counter(e.command for e in _decoded(history, events.STEP_RETRYING))
+    for ended in _ended_steps(history):
+        expected = failed[ended.command] + 1
+        assert ended.attempt == expected, (
+            f"I16: command {ended.command} ended with attempt {ended.attempt}, and {expected} was under way"
+        )
+
+
+def _check_once(bodies: Sequence[Body]) -> None:
+    """I8: of an at-most-once step no attempt is begun twice."""
+    began = Counter((body.command, body.attempt) for body in bodies if body.once)
+    assert set(began.values()) <= {1}, f"I8: at most once, and begun twice: {began}"
+
+
+def _check_causes(bodies: Sequence[Body], lost: Callable[[Body], float], *, refused: bool) -> None:
+    """I8: a body begins again once its last run was lost, and not before."""
+    runs: dict[tuple[int, int], list[Body]] = {}
+    for body in sorted(bodies, key=lambda body: body.at):
+        runs.setdefault((body.command, body.attempt), []).append(body)
+    for one, other in (pair for same in runs.values() for pair in itertools.pairwise(same)):
+        assert refused or lost(one) <= other.at, (
+            f"I8: {other.token} on {other.node}, while {one.node} ran {one.token}"
+        )
 
 
 def check_calls(history: Sequence[Event], calls: Sequence[Call], status: str) -> None:

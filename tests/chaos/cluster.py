@@ -12,7 +12,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -37,6 +37,13 @@ DEADLINE: Final = 4.0
 GRACE: Final = 5.0
 PATIENCE: Final = 60.0
 FLOWS: Final = Path(__file__).with_name("flows.py")
+ON_TRIAL: Final = """
+    select from {schema}.instances as i
+    where i.suspicion > 1 and i.ended_at is null and i.status <> 'blocked' and not exists (
+        select from {schema}.events as e where e.instance = i.key and e.seq > i.lost_seq and e.type <> 'taken_over')
+    union all
+    select from {schema}.tasks where suspicion > 1 and lost is null
+"""
 
 
 @dataclass
@@ -135,6 +142,32 @@ class Cluster:
         async with asyncio.timeout(2 * PATIENCE):
             while not {node.pid for node in nodes} <= await self.alive():
                 await asyncio.sleep(0.1)
+
+    async def calm(self) -> bool:
+        """Wait until every node serves and whoever ended before was declared dead; False if that never comes."""
+        return await self._until(self._all_serve)
+
+    async def untried(self) -> bool:
+        """Wait until nothing is on trial for the death of two nodes (I18); False if that never comes.
+
+        If a third node is ended by somebody else meanwhile, the suspect is convicted, whoever it was: nobody can tell.
+        """
+        return await self._until(self._nobody_is_tried)
+
+    async def _all_serve(self) -> bool:
+        return await self.alive() == {node.pid for node in self.nodes}
+
+    async def _nobody_is_tried(self) -> bool:
+        return not await self.rows(ON_TRIAL)
+
+    async def _until(self, holds: Callable[[], Awaitable[bool]]) -> bool:
+        try:
+            async with asyncio.timeout(2 * PATIENCE):
+                while not await holds():
+                    await asyncio.sleep(0.1)
+        except TimeoutError:
+            return False
+        return True
 
     async def keep(self) -> None:
         """Bring back what has ended, for ever."""

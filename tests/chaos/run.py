@@ -65,6 +65,8 @@ class Run:
     async def _strike(self, strike: Strike, began: float) -> None:
         await asyncio.sleep(began + strike.at - time.monotonic())
         fault: Fault = FAULTS[strike.kind](self.cluster, self.load, strike)
+        if not await fault.ready():
+            return
         window = Window(strike.kind, time.monotonic(), float("inf"))
         self.windows.append(window)
         await fault.begin()

@@ -141,6 +141,10 @@ def leave_running(evidence: Evidence) -> None:
     evidence.cases["x"].view = view(status="running")
 
 
+def convict_the_innocent(evidence: Evidence) -> None:
+    evidence.cases["x"].view = view(status="blocked", blocked="{}")
+
+
 def leave_unanswered(evidence: Evidence) -> None:
     evidence.calls["x"][2].outcome = "unknown"
 
@@ -210,7 +214,8 @@ BROKEN: list[tuple[str, Callable[[Evidence], None]]] = [
     ("I5", act_on_the_uncommitted), ("I7", invent_result), ("I8", double_body), ("I8", double_beside_the_living),
     ("I8", double_once), ("I8", retry_unasked), ("I8", run_for_nobody), ("I9", lose_booking), ("I9", double_booking),
     ("I9", book_as_another), ("I10", lose_signal), ("I10", deliver_twice), ("I10", swap_signals),
-    ("I14", die_of_nothing), ("I18", end_four_nodes), ("I23", leave_running), ("I23", leave_unanswered),
+    ("I14", die_of_nothing), ("I18", end_four_nodes), ("I18", convict_the_innocent),
+    ("I23", leave_running), ("I23", leave_unanswered),
 ]  # fmt: skip
 
 

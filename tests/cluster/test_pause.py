@@ -35,6 +35,31 @@ async def packs(width: int) -> int:
     return sum(await asyncio.gather(*(pack(n) for n in range(width))))
 
 
+async def test_I8_a_step_that_runs_here_is_not_handed_over_by_a_resume(
+    cluster: Cluster, gate: asyncio.Event
+) -> None:
+    """Its own body has taken the last slot: that is no reason to look for another node."""
+    client = await cluster.join(packs, queues="warehouse", slots=1)
+    await cluster.join(steps=[pack], roles="worker", queues="warehouse")
+    peers = cluster.nodes[0].incarnation.orchestrator.dispatcher.peers
+    async with asyncio.timeout(15):
+        while not peers.shares("warehouse"):
+            await asyncio.sleep(0.01)
+    run = await client.start(packs, 1, id="r")
+    async with asyncio.timeout(15):
+        while not began:
+            await asyncio.sleep(0.01)
+    await run.pause()
+    await until_status(run, "paused")
+    await run.resume()
+    await until_event(run, "resumed")
+    assert await cluster.tasks() == []
+    gate.set()
+    assert await run.result(10) == 0
+    assert began == [0]
+    await check_instance(client, packs, "r")
+
+
 @pytest.mark.parametrize("parks", [False, True], ids=["busy", "parked"])
 async def test_steps_in_a_queue_wait_for_the_resume(
     cluster: Cluster, gate: asyncio.Event, parks: bool

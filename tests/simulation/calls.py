@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from orquestrax.base.errors import DatabaseError, InstanceEnded, InvalidState, OrquestraxError
@@ -14,13 +15,15 @@ from orquestrax.client.client import Client
 from orquestrax.client.handle import Run
 from tests.checker import Call
 from tests.simulation.flows import FLOWS
-from tests.simulation.plan import Job
+from tests.simulation.jobs import Job
+from tests.simulation.model.tables import ENDED
 
 if TYPE_CHECKING:
     from tests.simulation.process import Process
     from tests.simulation.run import Simulation
 
-TRIES = 40
+TRIES = 100
+PATIENCE = 8  # looks, until somebody who was wrongly suspected would have been cleared
 
 
 def calling(simulation: Simulation, job: Job) -> None:
@@ -32,6 +35,24 @@ def calling(simulation: Simulation, job: Job) -> None:
     if job.messages:
         notes = [_note(simulation, job, kind, value) for _, kind, value in job.messages]
         simulation.clients.run(lambda: _send_all(simulation.clients.client, simulation, job, notes))
+
+
+def watching(simulation: Simulation, job: Job) -> None:
+    """Somebody looks after an instance that ends nodes: blocked for a while, it is cancelled."""
+    simulation.clients.run(lambda: _watch(simulation, job))
+
+
+async def _watch(simulation: Simulation, job: Job) -> None:
+    client, blocked = simulation.clients.client, 0
+    while blocked < PATIENCE:
+        await asyncio.sleep(5.0)
+        with suppress(OrquestraxError):
+            view = await client.view(job.id)
+            blocked = blocked + 1 if view.status == "blocked" else 0
+            if view.status in ENDED:
+                return
+    call = _note(simulation, job, "cancel", "")
+    await _until_heard(call, lambda: _sent(client, call))
 
 
 def _note(simulation: Simulation, job: Job, kind: str, value: str) -> Call:

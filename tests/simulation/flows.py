@@ -1,68 +1,28 @@
-"""What is run in a simulation, and what its bodies leave outside of the database.
-
-Every body returns a token that no other run of a body returns, and is given tokens of steps before it. So a body that
-acted on something that was never committed can be told by the token that it was given.
-"""
+"""What is run in a simulation."""
 
 from __future__ import annotations
 
 import asyncio
 from contextlib import suppress
-from dataclasses import dataclass, field
-from typing import Any
 
 import orquestrax as ox
 from orquestrax import Retry, step, workflow
-from tests.checker import Body
-from tests.simulation.process import NodeProcess
-from tests.simulation.world import World
-
-
-@dataclass
-class Effects:
-    """The bodies that began, in the order of their beginning."""
-
-    world: World
-    nodes: dict[Any, NodeProcess] = field(default_factory=dict)
-    bodies: list[Body] = field(default_factory=list)
-
-
-_effects: list[Effects] = []  # of the simulation that runs now
-
-
-def use(effects: Effects) -> None:
-    """What bodies do goes there from now on."""
-    _effects[:] = [effects]
-
-
-async def _act(given: list[str], *, longest: float = 0.05) -> str:
-    """A body: it is noted down before it takes any time."""
-    effects, info = _effects[0], ox.step_info()
-    node = effects.nodes[asyncio.get_running_loop()]
-    token = f"{info.instance_id}/{info.command}.{info.attempt}#{len(effects.bodies)}"
-    effects.bodies.append(
-        Body(
-            at=effects.world.time, node=node.fence or 0, instance=info.instance_id, command=info.command,
-            attempt=info.attempt, given=tuple(given), token=token,
-        )
-    )  # fmt: skip
-    await asyncio.sleep(effects.world.random.random() ** 4 * longest)
-    return token
+from tests.simulation.effects import act, kill
 
 
 @step
 async def work(given: list[str]) -> str:
-    return await _act(given)
+    return await act(given)
 
 
 @step
 async def slow_work(given: list[str]) -> str:
-    return await _act(given, longest=20.0)
+    return await act(given, longest=20.0)
 
 
 @step(retry=Retry(attempts=4, initial=0.3, backoff=3, jitter=0))
 async def flaky(given: list[str], failures: int) -> str:
-    token = await _act(given)
+    token = await act(given)
     if ox.step_info().attempt <= failures:
         raise ValueError(token)
     return token
@@ -70,12 +30,50 @@ async def flaky(given: list[str], failures: int) -> str:
 
 @step(at_most_once=True)
 async def once(given: list[str]) -> str:
-    return await _act(given, longest=3.0)
+    return await act(given, longest=3.0, once=True)
 
 
 @step(timeout=0.5)
 async def hasty(given: list[str]) -> str:
-    return await _act(given, longest=2.0)
+    return await act(given, longest=2.0)
+
+
+@step(queue="gpu")
+async def far(given: list[str]) -> str:
+    return await act(given, longest=6.0)
+
+
+@step(queue="gpu", retry=Retry(attempts=5, initial=0.02, backoff=4, jitter=0))
+async def far_flaky(given: list[str], failures: int) -> str:
+    token = await act(given, longest=2.0)
+    if ox.step_info().attempt <= failures:
+        raise ValueError(token)
+    return token
+
+
+@step(queue="gpu", at_most_once=True)
+async def far_once(given: list[str]) -> str:
+    return await act(given, longest=6.0, once=True)
+
+
+@step(queue="nowhere", queue_timeout=1.5)
+async def far_off(given: list[str]) -> str:
+    return await act(given)
+
+
+@step(queue="gpu", queue_timeout=2.0, total_timeout=4.0)
+async def far_hasty(given: list[str]) -> str:
+    return await act(given, longest=6.0)
+
+
+@step(queue="gpu")
+async def far_long(given: list[str]) -> str:
+    return await act(given, longest=20.0)
+
+
+@step
+async def lethal(given: list[str], most: int) -> str:
+    return await kill(given, most)
 
 
 @workflow
@@ -153,4 +151,55 @@ async def limited(tenths: int) -> str:
     return await work(tokens)
 
 
-FLOWS = {flow.name: flow for flow in (chain, fan, letters, sleeper, careful, patient, limited)}
+@workflow
+async def spread(n: int) -> list[str]:
+    """Many steps in a queue at once, some of which fail at first."""
+    first = await work([])
+    tokens = await asyncio.gather(*(far([first]) for _ in range(n)), far_flaky([first], n % 4))
+    return [await work(list(tokens)), await far_long(list(tokens))]
+
+
+@workflow
+async def hurried(tenths: int) -> str:
+    """Steps in queues that nobody takes in time, or that the workflow does not wait for any more."""
+    tokens: list[str] = []
+    for attempt in (far_off, far_hasty):
+        try:
+            tokens.append(await attempt(tokens[-1:]))
+        except TimeoutError:
+            tokens.append(await work(tokens[-1:]))
+    with suppress(TimeoutError):
+        tokens.append(await asyncio.wait_for(far_long(tokens), tenths / 10))
+    await far(tokens)
+    return "done"
+
+
+@workflow
+async def devoted(n: int) -> list[str]:
+    """At-most-once steps in a queue."""
+    tokens = [await work([])]
+    for _ in range(n):
+        try:
+            tokens.append(await far_once(tokens[-1:]))
+        except ox.StepInterrupted:
+            tokens.append(await far(tokens[-1:]))
+    return tokens
+
+
+@workflow
+async def poison(n: int) -> list[str]:
+    """A step that ends the first n nodes that run it."""
+    tokens = [await work([])]
+    try:
+        tokens.append(await lethal(tokens, n))
+    except ox.StepInterrupted:
+        tokens.append(await work(tokens))
+    return tokens
+
+
+FLOWS = {
+    flow.name: flow
+    for flow in (
+        chain, fan, letters, sleeper, careful, patient, limited, spread, hurried, devoted, poison,
+    )
+}  # fmt: skip

@@ -45,6 +45,12 @@ class Hints:
     def work(self) -> None:
         self._bus.send(self._loop, "work", "")
 
+    def tasks(self) -> None:
+        self._bus.send(self._loop, "tasks", "")
+
+    def gone(self) -> None:
+        self._bus.send(self._loop, "gone", "")
+
     def node(self, fence: int) -> None:
         self._bus.send(self._loop, f"node.{fence}", "")
 

@@ -1,6 +1,7 @@
-"""One incarnation of a simulated node, wired as `node.incarnation` does it, with the engine's own services.
+"""One incarnation of a simulated node: the real one, with its services on the simulated wire.
 
-Heartbeat and observer live on the node's loop, not on a thread: a node is frozen as a whole.
+Registration, starting, draining, stopping and abandoning are the engine's own; what is made anew here is the wiring, as
+in `node.services`. Heartbeat and observer live on the node's loop, not on a thread: a node is frozen as a whole.
 """
 
 from __future__ import annotations
@@ -17,21 +18,27 @@ from orquestrax.cluster.observer import Observer
 from orquestrax.core.claimer import TROUBLE, Claimer
 from orquestrax.core.journal import Journal
 from orquestrax.core.orchestrator import Orchestrator
+from orquestrax.core.peers import Peers
 from orquestrax.core.store.database import Address
 from orquestrax.core.store.deaths import Cause
 from orquestrax.core.store.fence import Fence
 from orquestrax.define.resources import Resources
-from orquestrax.define.workflow import Workflow
 from orquestrax.model.jobs import Job
+from orquestrax.node import incarnation
 from orquestrax.node.askers import Askers
+from orquestrax.node.part import Part
 from orquestrax.node.upkeep import Upkeep
+from orquestrax.worker.queues.service import Queues
 from orquestrax.worker.runner import StepRunner
 from tests.simulation.network import Line
 from tests.simulation.stores import (
     Connection,
+    Pool,
     SimulatedJournalStore,
     SimulatedNodeStore,
+    SimulatedTaskStore,
     declare,
+    single,
     sweep,
 )
 
@@ -40,123 +47,161 @@ if TYPE_CHECKING:
 
 HEARTBEAT: Final = 2.0
 LEASE: Final = 10.0
+UPKEEP: Final = 20.0
 
 
-class Incarnation:
-    """Everything that belongs to one fence, wired as in `node.incarnation.Incarnation`."""
+class Incarnation(incarnation.Incarnation):
+    """Everything that belongs to one fence."""
 
-    def __init__(
-        self, process: NodeProcess, fence: Fence, name: str, workflows: dict[str, Workflow[Any, Any]]
-    ) -> None:
-        self._process, self.fence, self._workflows = process, fence, workflows
-        self.fenced = asyncio.Event()
-        self.lease = Lease(LEASE, margin=LEASE / 5, clock=process.loop.time)
-        self.askers = Askers()
-        self.clock = clock = DatabaseClock(process.loop.time)
-        self.store = SimulatedNodeStore(process.line(), fence)
-        lanes = [SimulatedJournalStore(process.line(), fence, f"journal {n}") for n in range(2)]
-        self.journal = Journal(lanes, on_fenced=self.fenced.set)  # type: ignore[arg-type]
-        plan = process.simulation.plan
-        self.runner = Runner(
-            node=name,
-            now=clock.now,
-            resources=Resources(),
-            on_end=lambda job, outcome: self.orchestrator.dispatcher.ended(job, outcome),
-            on_long=lambda job, started_at: self.orchestrator.long_step(job, started_at),
-            on_free=lambda executor: self.orchestrator.dispatcher.freed(executor),
-            slots={"async": plan.slots, "thread": 0, "process": 0},
-            may_start=self.lease.allows,
-            rng=random.Random(fence.number),
-        )
-        self.runner.witness = lambda: process.simulation.server.witness_body(fence.number)
+    def __init__(self, process: NodeProcess, fence: Fence, name: str, part: Part) -> None:
+        lease = Lease(LEASE, margin=LEASE / 5, clock=process.loop.time)
+        super().__init__(
+            fence, name, Pool(process.line), process.hints, process.machine, lease, Askers()  # type: ignore[arg-type]
+        )  # fmt: skip
+        self._process, self.part = process, part
+        self.logs = self.transactions = Nothing()  # type: ignore[assignment]
+        self._wire()
+
+    async def begin_again(self, now: int, former: Fence | None) -> None:
+        """What `Incarnation.begin` does behind the registration."""
+        self.clock.observe(now)
+        if former is not None:
+            await declare(
+                self._process.line(), former.number, None, self.fence.number, "expired", counts=False
+            )
+            for name in ("absolve", "absolve_tasks"):
+                await single(self._process.line(), name, former.number)
+        await self._start()
+
+    def _wire(self) -> None:
+        process, part, plan = self._process, self.part, self._process.simulation.plan
+        self.clock = DatabaseClock(process.loop.time)
+        self.store = SimulatedNodeStore(process.line(), self.fence)
+        lanes = [SimulatedJournalStore(process.line(), self.fence, f"journal {n}") for n in range(2)]
+        self.journal = Journal(lanes, on_fenced=self._declared)  # type: ignore[arg-type]
+        self._make_runner()
         self.orchestrator = Orchestrator(
-            node=name,
-            workflows=workflows,
-            clock=clock,
+            node=self.name,
+            workflows=part.workflows,
+            clock=self.clock,
             journal=self.journal,
             runner=self.runner,
             park_after=plan.park_after,
             on_changed=process.hints.view,
             on_ended=process.hints.ended,
-            on_left=self.askers.left,
+            on_left=self._askers.left,
             on_mail=lambda: self.claimer.look_for_mail(),
             on_due=self._due,
             on_evicted=lambda _key: self.claimer.reconcile_soon(),
+            on_queued=lambda new, withdrawn: self.queues.changed(new=new, withdrawn=withdrawn),
+            peers=Peers(part.served),
+            on_claimed=lambda job, outcome: self.queues.ended(job, outcome),
+            on_free=lambda executor: self.queues.claimer.freed(executor),
         )
+        self._make_queues()
         self.claimer = Claimer(
             self.store,
             self.orchestrator,
-            clock,
-            {name: workflow.digest for name, workflow in workflows.items()},
+            self.clock,
+            {name: workflow.digest for name, workflow in part.workflows.items()},
             poll=plan.poll,
-            on_fenced=self.fenced.set,
+            on_fenced=self._declared,
         )
-        self._build_heartbeat(Address(dsn="", schema=process.simulation.database.schema), plan.poll)
+        self._make_heartbeat(Address(dsn="", schema=process.simulation.database.schema), plan.poll)
 
-    def _build_heartbeat(self, address: Address, poll: float) -> None:
+    def _make_runner(self) -> None:
+        self.resources = Resources()
+        self.runner = Runner(
+            node=self.name,
+            now=self.clock.now,
+            resources=self.resources,
+            on_end=lambda job, outcome: self.orchestrator.dispatcher.ended(job, outcome),
+            on_long=lambda job, started_at: (self.queues if job.claimed else self.orchestrator).long_step(
+                job, started_at
+            ),
+            on_free=lambda executor: self.orchestrator.dispatcher.freed(executor),
+            slots=self.part.slots,
+            limits=self.part.served.limits,
+            may_start=self.lease.allows,
+            rng=random.Random(self.fence.number),
+        )
+        witnesses = self._process.simulation.server.witnesses
+        self.runner.witness = lambda job: witnesses.body(self, job)
+
+    def _make_queues(self) -> None:
+        stores = [SimulatedTaskStore(self._process.line(), self.fence) for _ in range(2)]
+        queues = Queues if self._process.simulation.plan.clustered else Alone
+        self.queues = queues(
+            (stores[0], stores[1]),
+            self.orchestrator.dispatcher,
+            self.runner.reports,
+            self.clock,
+            self.part.steps,
+            node=self.name,
+            slots=self.part.slots,
+            poll=self._process.simulation.plan.poll,
+            hints=self._process.hints,  # type: ignore[arg-type]
+            on_mail=lambda: self.claimer.look_for_mail(),
+            on_shared=self._shared,
+            on_fenced=self._declared,
+        )
+
+    def _make_heartbeat(self, address: Address, poll: float) -> None:
         process = self._process
         observer = Watch(
             address, self.fence, process.machine, every=poll, gap=max(2 * HEARTBEAT, 2 * poll), clock=process.loop.time,
-            lead=LEASE, on_death=lambda _death: process.hints.work(),
+            lead=LEASE, on_death=self._died, on_lead=lambda: self.heartbeat.tell(self.upkeep.wake),
         )  # fmt: skip
         observer.line = process.line
+        self.leader = observer.leader
         self.heartbeat = Beat(
             address, self.fence.number, lease=self.lease, observer=observer, every=HEARTBEAT, on_beat=self._beaten,
-            on_fenced=self.fenced.set, on_expired=self.fenced.set,
+            on_fenced=self._declared, on_expired=self._expired, on_drain=self._to_drain,
         )  # fmt: skip
         self.heartbeat.line = process.line
-        self.upkeep = Upkeep([self._sweep], every=20.0, leads=lambda: observer.leader.leads)
+        self.upkeep = Upkeep([self._sweep_lost], every=UPKEEP, leads=lambda: observer.leader.leads)
 
-    async def _sweep(self) -> None:
-        line = self._process.line()
+    async def _sweep_lost(self) -> None:
+        simulation, line = self._process.simulation, self._process.line()
+        simulation.server.witnesses.sweep(
+            simulation.world.time, self.fence.number, simulation.database.leader()
+        )
         try:
-            await sweep(line)
+            if await sweep(line):
+                self._hints.work()
         finally:
             line.drop()
 
-    async def start(self) -> None:
-        await self.journal.start()
-        await self.store.wake_blocked([(w.name, w.digest) for w in self._workflows.values()])
-        hints = self._process.hints
-        self._unlisten = [
-            hints.listen("work", lambda _payload: self.claimer.look_for_work()),
-            hints.listen(f"node.{self.fence.number}", lambda _payload: self.claimer.look_for_mail()),
-        ]
-        self.claimer.start()
-        self.heartbeat.start()
-        self.upkeep.start()
 
-    def abandon(self) -> None:
-        """Drop everything at once, as `node.incarnation` does."""
-        self.claimer.abandon()
-        self.journal.abandon()
-        self.heartbeat.abandon()
-        self.upkeep.abandon()
-        for unlisten in self._unlisten:
-            unlisten()
-        asyncio.get_running_loop().call_soon(self.orchestrator.close)
-        self.askers.dismiss()
-        self.runner.abandon()
+class Nothing:
+    """In place of services that have no part in a simulation: logs, transactions of steps."""
 
-    def _due(self) -> None:
-        """Something is due, here or elsewhere."""
-        self.claimer.look_for_work()
-        self._process.hints.work()
+    def start(self) -> None:
+        """Nothing begins."""
 
-    def _beaten(self, now: int) -> None:
-        """What had to wait while it was not sure that a heartbeat would arrive can start now."""
-        self.clock.observe(now)
-        if self.orchestrator.dispatcher.backlog:
-            self.orchestrator.dispatcher.freed("async")
+    async def stop(self) -> None:
+        """Nothing ends."""
+
+    abandon = close = start
+
+
+class Alone(Queues):
+    """On nodes that all serve every queue and never hand over a step: asks the database for nothing."""
+
+    def start(self) -> None:
+        """Nobody asks."""
+
+    async def stop_taking(self) -> None:
+        """There is nothing to give back."""
 
 
 class Runner(StepRunner):
     """The step runner; `witness` hears of each job that it is about to start."""
 
-    witness: Callable[[], None]
+    witness: Callable[[Job], None]
 
     def start(self, job: Job) -> None:
-        self.witness()
+        self.witness(job)
         super().start(job)
 
 
@@ -167,6 +212,10 @@ class Beat(Heartbeat):
 
     def start(self) -> None:
         self._task = asyncio.create_task(self._live())
+
+    async def stop(self) -> None:
+        self.abandon()
+        await asyncio.wait({self._task}, timeout=5.0)
 
     async def _connected(self) -> Any:
         if self._connection is None or self._connection.is_closed():

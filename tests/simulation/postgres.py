@@ -24,6 +24,30 @@ CLOCK = (
 )
 
 
+# Which of several that are due alike comes first is PostgreSQL's affair; here it is the one with the lesser key.
+TIES = (
+    ("order by t.lane, t.priority, t.available_at", ", t.instance, t.command"),
+    ("priority, available_at)", ", instance, command)"),
+    ("order by i.wake_at", ", i.key"),
+    ("order by urgency.priority, found.wake_at", ", found.key"),
+)
+
+
+class Ordered:
+    """A connection whose claims have an order among ties."""
+
+    def __init__(self, connection: Any) -> None:
+        self._connection = connection
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._connection, name)
+
+    async def fetch(self, text: str, *arguments: Any) -> Any:
+        for order, further in TIES:
+            text = text.replace(order, order.removesuffix(")") + further)
+        return await self._connection.fetch(text, *arguments)
+
+
 class PostgresDatabase:
     """The face of `model.database.Database`, over one connection."""
 
@@ -33,6 +57,7 @@ class PostgresDatabase:
         self._thread = threading.Thread(target=self._loop.run_forever, name="postgres twin")
         self._thread.start()
         self._connection = self._wait(self._opened())
+        self._ordered = Ordered(self._connection)
 
     def run(self, now: int, work: Callable[[Any], Awaitable[T]], *, atomic: bool = False) -> T:
         """Do it at this time; what raises is rolled back."""
@@ -51,6 +76,10 @@ class PostgresDatabase:
     def dump(self) -> dict[str, Any]:
         """All that is stored, as the model has it."""
         return self._wait(self._dumped())
+
+    def leader(self) -> dict[str, Any]:
+        """Who has the lead, and until when."""
+        return self._wait(self._led())  # type: ignore[no-any-return]
 
     def close(self) -> None:
         """Drop the schema and end the thread."""
@@ -74,7 +103,7 @@ class PostgresDatabase:
     async def _transaction(self, now: int, work: Callable[[Any], Awaitable[T]]) -> T:
         await self._connection.execute(self._text("update {schema}.simulated_clock set now = $1"), now)
         try:
-            return await work(self._connection)
+            return await work(self._ordered)
         except Exception:
             if self._connection.is_in_transaction():
                 await self._connection.execute("rollback")
@@ -97,7 +126,11 @@ class PostgresDatabase:
         for row in await fetch(self._text(text)):
             messages = inbox.setdefault(row["instance"], {})
             messages[row["number"]] = {k: v for k, v in row.items() if k != "instance"}
-        return {"instances": [dict(row) for row in rows], "events": events, "inbox": inbox}
+        tasks = await self._connection.fetchval(self._text("select count(*)::integer from {schema}.tasks"))
+        return {"instances": [dict(row) for row in rows], "events": events, "inbox": inbox, "tasks": tasks}
+
+    async def _led(self) -> dict[str, Any]:
+        return dict(await self._connection.fetchrow(self._text("select fence, until from {schema}.leader")))
 
     async def _closed(self) -> None:
         await self._connection.execute(self._text("drop schema {schema} cascade"))

@@ -4,27 +4,24 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
-import msgspec
-
+from orquestrax.base.errors import OrquestraxError
 from orquestrax.client.client import Client
 from orquestrax.client.views import Ending
 from orquestrax.core.claimer import TROUBLE
 from orquestrax.core.store.clientverbs import ClientStore
 from orquestrax.core.store.fence import Fence
 from orquestrax.core.store.nodeverbs import register_node
-from orquestrax.define.workflow import Workflow
 from orquestrax.model.rows import NewInstance, Verdict
+from orquestrax.node.announcing import announced
+from orquestrax.node.part import Part
 from tests.simulation.hints import Hints
 from tests.simulation.incarnation import LEASE, Incarnation
 from tests.simulation.network import Line
-from tests.simulation.stores import (
-    Pool,
-    declare,
-    single,
-)
+from tests.simulation.stores import Pool
 from tests.simulation.world import ProcessLoop
 
 if TYPE_CHECKING:
@@ -54,6 +51,11 @@ class Process:
         """Begin a task here."""
         self.loop.call_soon(lambda: self.loop.create_task(work()))
 
+    async def order_to_drain(self, fence: int, grace: float) -> None:
+        """As `orquestrax drain` does, once: who does not hear goes on."""
+        with suppress(OrquestraxError):
+            await self.client.store.drain([fence], grace)
+
     def kill(self) -> None:
         """As `kill -9`."""
         self.loop.kill()
@@ -66,14 +68,18 @@ class Process:
 
 
 class NodeProcess(Process):
-    """A node: one incarnation after the other. `machine` tells which processes it can know to be gone."""
+    """A node: one incarnation after the other, until it is told to end. `machine` tells whose end it can know of.
 
-    def __init__(
-        self, simulation: Simulation, name: str, workflows: dict[str, Workflow[Any, Any]], machine: str
-    ) -> None:
-        self._workflows, self.machine = workflows, Neighbours(simulation, machine)
+    `leaving` is since when it ends cleanly, and `grace` how many seconds its bodies have then.
+    """
+
+    def __init__(self, simulation: Simulation, name: str, part: Part, machine: str) -> None:
+        self._part, self.machine = part, Machine(simulation, machine)
         self.incarnation: Incarnation | None = None
         self.made: list[Incarnation] = []
+        self.leaving: int | None = None
+        self.grace = simulation.plan.grace
+        self.on_exit: Callable[[], None] = lambda: None
         super().__init__(simulation, name)
         self.run(self._live)
 
@@ -85,59 +91,90 @@ class NodeProcess(Process):
         """Of the incarnation that lives now."""
         return None if self.incarnation is None else self.incarnation.fence.number
 
+    @property
+    def fences(self) -> set[int]:
+        """Of all incarnations."""
+        return {incarnation.fence.number for incarnation in self.made}
+
     async def start_here(self, new: NewInstance) -> Verdict | None:
         now = self.incarnation
-        return None if now is None else await now.askers.start(new, now.orchestrator, now.claimer)
+        return None if now is None else await now.start_here(new)
 
     async def ended_here(self, key: UUID) -> Ending | None:
         now = self.incarnation
-        return None if now is None else await now.askers.ended(key, now.orchestrator)
+        return None if now is None else await now.ended_here(key)
+
+    def kill(self) -> None:
+        """As `kill -9`: its neighbours know."""
+        self.simulation.gone |= {
+            str(incarnation.fence.number) for incarnation in self.made
+        } - self.machine.let
+        super().kill()
 
     def close(self) -> None:
         for incarnation in self.made:
             incarnation.orchestrator.close()
 
+    def terminate(self) -> None:
+        """As SIGTERM: the process ends cleanly, whatever it is about."""
+        self.run(self._leave)
+
     async def _live(self) -> None:
         """As `Node._keep_alive`: declared dead or without a lease, it drops its memory and comes back."""
         former: Fence | None = None
-        while True:
+        while self.leaving is None:
             try:
                 incarnation = await self._begin(former)
             except TROUBLE:
                 await asyncio.sleep(0.5)
                 continue
-            await incarnation.fenced.wait()
+            await incarnation.ending.wait()
+            if self.leaving is not None:
+                return
+            if not incarnation.fenced.is_set():
+                self.grace = self.grace if incarnation.grace is None else incarnation.grace
+                await self._leave()
+                return
             self.incarnation, former = None, incarnation.fence
             incarnation.abandon()
 
+    async def _leave(self) -> None:
+        """As `Node.stop`, and then the process ends."""
+        if self.leaving is not None:
+            return
+        self.leaving = self.simulation.world.time
+        if self.incarnation is not None:
+            await self.incarnation.stop(self.grace)
+        self.kill()
+        self.on_exit()
+
     async def _begin(self, former: Fence | None) -> Incarnation:
-        name = self.loop.name.partition(".")[0]
-        code = {w.name: {"version": w.version, "digest": w.digest} for w in self._workflows.values()}
+        name, part, machine = self.loop.name.partition(".")[0], self._part, self.machine
         fence, now = await register_node(
             Pool(self.line),  # type: ignore[arg-type]
-            name=name, host=name, boot_id=self.machine.boot_id, home_id=self.machine.home_id, pid=1, roles=["engine"],
-            queues=["*"], definitions=sorted(self._workflows), slots="{}", release="test", lease=LEASE, python="",
-            code=msgspec.json.encode(code).decode(),
+            name=name, host=name, boot_id=machine.boot_id, home_id=machine.home_id, pid=1, roles=list(part.roles),
+            queues=part.served.shown, definitions=sorted(part.workflows), slots="{}", release="test", lease=LEASE,
+            python="", code=announced(part.workflows),
         )  # fmt: skip
-        if former is not None:
-            await declare(self.line(), former.number, None, fence, "expired", counts=False)
-            await single(self.line(), "absolve", former.number)
-        incarnation = Incarnation(self, Fence(0, fence), f"{name}-{fence}", self._workflows)
+        incarnation = Incarnation(self, Fence(0, fence), f"{name}-{fence}", part)
         self.made.append(incarnation)
-        incarnation.clock.observe(now)
-        await incarnation.start()
+        await incarnation.begin_again(now, former)
         self.incarnation = incarnation
         return incarnation
 
 
-class Neighbours:
-    """The record locks of one machine: which processes on it are gone."""
+class Machine:
+    """The record locks of one machine: which processes on it are gone. `let` are those that ended cleanly."""
 
     def __init__(self, simulation: Simulation, name: str) -> None:
         self._simulation, self.boot_id, self.home_id = simulation, name, "home"
+        self.let: set[str] = set()
 
     def is_dead(self, fence: int) -> bool:
         return str(fence) in self._simulation.gone
+
+    def let_go(self, fence: int) -> None:
+        self.let.add(str(fence))
 
     def forget(self, fence: int) -> None:
         """There is no file here to remove."""

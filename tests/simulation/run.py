@@ -6,19 +6,19 @@ import random
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from functools import partial
 from typing import Any
 
 from orquestrax.base import ids
 from orquestrax.core import wholerun
 from tests.checker import Call
-from tests.simulation import flows
-from tests.simulation.calls import calling
+from tests.simulation import effects, flows
+from tests.simulation.calls import calling, watching
+from tests.simulation.faults import Faults
 from tests.simulation.hints import Bus
 from tests.simulation.model.database import Database
 from tests.simulation.model.tables import ENDED
 from tests.simulation.network import Network
-from tests.simulation.plan import END, Fault, Plan, plan_of
+from tests.simulation.plan import Plan, plan_of
 from tests.simulation.process import NodeProcess, Process
 from tests.simulation.server import Server
 from tests.simulation.trace import Trace
@@ -41,24 +41,24 @@ class Simulation:
         self.network = Network(self.world)
         self.server = Server(self.world, self.database, self.trace, self._pace)
         self.bus = Bus(self.network)
-        self.effects = flows.Effects(self.world)
+        self.faults = Faults(self)
+        self.effects = effects.Effects(self.world, self.faults.kill)
         self.slow_commits = self.plan.slow_commits
         self.nodes: list[NodeProcess | None] = [None] * self.plan.nodes
         self.processes: list[Process] = []
         self.gone: set[str] = set()
-        self.outages: list[tuple[int, int]] = []
         self._boots = self._looked = 0
 
     def run(self) -> None:
         """To the end, and judge."""
         with _seeded(self.plan.seed, self.world):
-            flows.use(self.effects)
+            effects.use(self.effects)
             self.clients = self._new(Process(self, "client"))
             for number in range(self.plan.nodes):
                 self.boot(number)
             self._begin()
-            self.world.run(self._done, END)
-            self.problems += self.world.faults + self.server.broken
+            self.world.run(self._done, self.plan.end)
+            self.problems += self.world.faults + self.server.witnesses.broken
             self._wind_up()
         self.problems += judge(self)
 
@@ -68,11 +68,12 @@ class Simulation:
         for name, rate in self.plan.rates.items():
             setattr(self.network, name, rate)
         self.server.refusing = self.plan.refusing
-        for fault in self.plan.faults:
-            self.world.after(fault.at, partial(self._strike, fault))
+        self.faults.arrange()
         self.world.after(self.plan.calm_at, self._calm)
         for job in self.plan.jobs:
             calling(self, job)
+            if job.flow == "poison":
+                watching(self, job)
 
     def _calm(self) -> None:
         self.network.calm()
@@ -91,17 +92,19 @@ class Simulation:
         return looked != self._looked and all(call.over for call in self.calls) and self._ended()
 
     def _ended(self) -> bool:
+        if any(node.leaving is not None and not node.loop.killed for node in self.faults.drained):
+            return False
         if self.world.now <= (self.plan.calm_at if self.plan.faults else self.plan.calm_at / 3):
             return False
         return all(status in ENDED for status in self.database.statuses())
 
-    # -- faults --
+    # -- processes --
 
     def boot(self, number: int, machine: str = "") -> None:
         """A process for this node; on the same machine as its predecessor, it knows that one to be gone."""
         self._boots += 1
         name = f"node{number}.{self._boots}"
-        node = NodeProcess(self, name, flows.FLOWS, machine or name)
+        node = NodeProcess(self, name, self.plan.parts[number].part(flows.FLOWS), machine or name)
         self.nodes[number] = node
         self.effects.nodes[node.loop] = node
         self._new(node)
@@ -109,54 +112,6 @@ class Simulation:
     def _new(self, process: Any) -> Any:
         self.processes.append(process)
         return process
-
-    def _strike(self, fault: Fault) -> None:
-        if fault.kind == "outage":
-            self._outage(fault)
-            return
-        numbers = range(self.plan.nodes) if fault.kind == "kill all" else [fault.node]
-        for number in numbers:
-            node = self.nodes[number]
-            if node is None:
-                continue
-            if fault.kind.startswith("kill"):
-                self._kill(number, node, fault)
-            elif fault.kind == "cut":
-                self._cut(node, fault)
-            else:
-                self._freeze(node, fault)
-
-    def _kill(self, number: int, node: NodeProcess, fault: Fault) -> None:
-        machine = node.machine.boot_id if fault.same_machine else ""
-        self.gone |= {str(incarnation.fence.number) for incarnation in node.made}
-        node.loop.frozen = False
-        node.kill()
-        self.nodes[number] = None
-        self.world.after(fault.seconds, lambda: self.boot(number, machine))
-
-    def _cut(self, node: NodeProcess, fault: Fault) -> None:
-        self.network.cut.add(node.loop.name)
-        self.world.after(fault.seconds, lambda: self.network.cut.discard(node.loop.name))
-
-    def _outage(self, fault: Fault) -> None:
-        """Nobody reaches the database, which is nobody's death."""
-        self.network.down += 1
-        self.outages.append((self.world.time, self.world.time + round(fault.seconds * 1_000_000)))
-
-        def over() -> None:
-            self.network.down = max(0, self.network.down - 1)
-
-        self.world.after(fault.seconds, over)
-
-    def _freeze(self, node: NodeProcess, fault: Fault) -> None:
-        node.loop.frozen = True
-
-        def thaw() -> None:
-            node.loop.frozen = False
-
-        self.world.after(fault.seconds, thaw)
-        if fault.kind == "thaw at death":
-            self.server.on_exclusive = lambda fence: thaw() if fence == node.fence else None
 
     def _wind_up(self) -> None:
         for process in self.processes:

@@ -13,13 +13,13 @@ from typing import Any, Final
 
 import asyncpg
 
-from orquestrax.model.rows import Verdict
 from tests.simulation.trace import Trace
+from tests.simulation.witness import Witnesses
 from tests.simulation.world import World
 
 IDLE: Final = 3.0  # idle_in_transaction_session_timeout
 PATIENCE: Final = 2.0  # lock_timeout
-NODES_WRITE: Final = frozenset({"write", "claim_due", "claim_orders", "claim_overdue"})
+REFUSABLE: Final = ("write", "complete_tasks")
 Reply = Callable[[Any], None]
 
 
@@ -59,7 +59,7 @@ class Server:
         self.world, self.database, self.trace, self.pace = world, database, trace, pace
         self.refusing = 0.0
         self.refused: set[Any] = set()
-        self.broken: list[str] = []
+        self.witnesses = Witnesses(self._alive)
         self.on_exclusive: Callable[[int], None] = lambda _fence: None
         self._locks: dict[int, Lock] = {}
 
@@ -120,39 +120,28 @@ class Server:
         session.busy = True
 
         def commit() -> None:
-            if label == "write" and self.world.random.random() < self.refusing:
-                answer = self._refuse(session, work)
+            if self.refusing and label in REFUSABLE and self.world.random.random() < self.refusing:
+                answer = self._refuse(session, work, label)
             else:
                 answer = self.apply(
                     session, work, label, presumed=fence if self.fence_rule != "sound" else None
                 )
-                self._witness(fence, label, answer)
+                self.witnesses.transaction(
+                    self.world.time, fence, label, getattr(work, "asked", None), answer
+                )
             session.busy = False
             self.release(session, fence)
             reply(answer)
 
         self.world.after(self.pace(), commit)
 
-    def _refuse(self, session: Session, work: Any) -> Exception:
-        """A row of the batch cannot be had: the journal halves it until one instance stands alone."""
-        if len(work.batch) == 1:
-            self.refused.add(work.batch[0].key)
+    def _refuse(self, session: Session, work: Any, label: str) -> Exception:
+        """A row of the batch cannot be had: it is halved until one instance, or one result, stands alone."""
+        if label == "write" and len(work.asked) == 1:
+            self.refused.add(work.asked[0].key)
         answer = asyncpg.DeadlockDetectedError("deadlock detected")
-        self.trace.add(self.world.time, session.process, "write", answer)
+        self.trace.add(self.world.time, session.process, label, answer)
         return answer
-
-    def _witness(self, fence: int, label: str, answer: Any) -> None:
-        """What no node may do, whatever it believes."""
-        wrote = isinstance(answer, list) and (Verdict.COMMITTED in answer if label == "write" else answer)
-        if wrote and label in NODES_WRITE and not self._alive(fence):
-            self.broken.append(f"I4: node {fence} is dead and did {label}")
-        if isinstance(answer, asyncpg.UniqueViolationError):
-            self.broken.append(f"I5: node {fence} wrote what was written: {answer}")
-
-    def witness_body(self, fence: int) -> None:
-        """I15: who could not renew its lease starts no body; so none is started by a node that was declared dead."""
-        if not self._alive(fence):
-            self.broken.append(f"I15: node {fence} is dead and started a body")
 
     def apply(self, session: Session, work: Any, label: str, *, presumed: int | None = None) -> Any:
         """One transaction at this moment; returns what came of it, or the exception."""

@@ -6,7 +6,8 @@ The verbs themselves are the real ones: the parsing of rows, a whole batch of th
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from typing import Any
 from uuid import UUID
 
@@ -14,16 +15,22 @@ import asyncpg
 
 from orquestrax.base.errors import DatabaseUnreachable, Fenced
 from orquestrax.core.store.batch import BatchWriter
-from orquestrax.core.store.database import CONNECTION_LOST
+from orquestrax.core.store.database import CONNECTION_LOST, Address
 from orquestrax.core.store.deaths import Cause, _end_dead, _free
 from orquestrax.core.store.fence import Fence
+from orquestrax.core.store.held import Held
 from orquestrax.core.store.journalverbs import Found
-from orquestrax.core.store.nodeverbs import NodeStore, _row
+from orquestrax.core.store.nodeverbs import NodeStore
 from orquestrax.core.store.statements import statement
+from orquestrax.core.store.taskverbs import TaskStore
+from orquestrax.model.jobs import BodyKey
 from orquestrax.model.rows import InstanceRow, Verdict, Write
+from orquestrax.model.tasks import TaskMessage
 from tests.simulation.network import DEADLINE, Line
 
 UPDATES = frozenset({"claim_due", "claim_orders", "claim_overdue", "clear_suspicion", "absolve"})
+BY_INSTANCE = frozenset({"absolve_tasks"})
+OF_TASKS = frozenset({"claim_tasks", "claim_failed", "complete_tasks", "held_tasks"})
 
 
 async def fenced(line: Line, fence: Fence, work: Any, label: str, *, exclusive: bool = False) -> Any:
@@ -48,7 +55,13 @@ class Opening:
 
 def in_order(name: str, rows: list[Any]) -> list[Any]:
     """In which order an UPDATE returns its rows is PostgreSQL's affair; statements that have an order keep it."""
-    return sorted(rows, key=lambda row: row["key"]) if name in UPDATES else rows
+    if name in UPDATES:
+        return sorted(rows, key=lambda row: row["key"])
+    if name in BY_INSTANCE:
+        return sorted(rows, key=lambda row: row["instance"])
+    if name in OF_TASKS:
+        return sorted(rows, key=lambda row: (row["instance"], row["command"], row["attempt"]))
+    return rows
 
 
 async def single(line: Line, name: str, *arguments: Any) -> list[Any]:
@@ -68,6 +81,7 @@ class Pool:
 
     def __init__(self, line: Any) -> None:
         self._line = line
+        self.address = Address(dsn="", schema="")
 
     async def fetch(self, name: str, *arguments: Any) -> list[Any]:
         line: Line = self._line()
@@ -79,23 +93,31 @@ class Pool:
             line.drop()
 
 
-class SimulatedNodeStore(NodeStore):
-    """The verbs of one incarnation."""
+class Inside(Held):
+    """The real verbs, within a transaction that is on the server already."""
+
+    def __init__(self, connection: Any, fence: Fence, schema: str) -> None:
+        self._given, self.fence, self._address = connection, fence, Address(dsn="", schema=schema)
+
+    @asynccontextmanager
+    async def _connected(self) -> AsyncIterator[Any]:
+        yield self._given
+
+
+class NodeInside(Inside, NodeStore):
+    """Of the claimer."""
+
+
+class TasksInside(Inside, TaskStore):
+    """Of who takes steps from the queues."""
+
+
+class SimulatedHeld(Held):
+    """Verbs of one incarnation that take turns on one line. `told` is what a transaction is about, for witnesses."""
 
     def __init__(self, line: Line, fence: Fence) -> None:
         self._line, self.fence, self._turn = line, fence, asyncio.Lock()
         self._schema = line.server.database.schema
-
-    async def owned(self) -> list[InstanceRow]:
-        async def work(connection: Any) -> list[InstanceRow]:
-            await self.fence.check(connection, self._schema)
-            rows = await connection.fetch(self._sql("owned"), self.fence.number)
-            return [_row(row) for row in sorted(rows, key=lambda row: row["key"])]
-
-        rows: list[InstanceRow] = await self._exchange(
-            lambda: fenced(self._line, self.fence, work, "owned", exclusive=True)
-        )
-        return rows
 
     def close(self) -> None:
         self._line.drop()
@@ -107,19 +129,62 @@ class SimulatedNodeStore(NodeStore):
         async def work(connection: Any) -> Any:
             return in_order(name, await connection.fetch(self._sql(name), self.fence.number, *arguments))
 
-        return await self._exchange(lambda: fenced(self._line, self.fence, work, name))
+        return await self._exchange(lambda: fenced(self._line, self.fence, About(work, arguments), name))
 
     async def _read(self, name: str, *arguments: Any) -> list[Any]:
         return await self._exchange(lambda: single(self._line, name, *arguments))
 
-    async def _exchange(self, asking: Any) -> list[Any]:
+    async def _exchange(self, asking: Any) -> Any:
         async with self._turn:
             try:
-                answer: list[Any] = await asking()
+                return await asking()
             except BaseException:
                 self._line.drop()
                 raise
-            return answer
+
+
+class SimulatedNodeStore(SimulatedHeld, NodeStore):
+    """The verbs of one incarnation's claimer."""
+
+    async def owned(self) -> list[InstanceRow]:
+        async def work(connection: Any) -> list[InstanceRow]:
+            rows = await NodeInside(connection, self.fence, self._schema).owned()
+            return sorted(rows, key=lambda row: row.key)
+
+        rows: list[InstanceRow] = await self._exchange(
+            lambda: fenced(self._line, self.fence, work, "owned", exclusive=True)
+        )
+        return rows
+
+    async def release(self) -> None:
+        async def work(connection: Any) -> bool:
+            await NodeInside(connection, self.fence, self._schema).release()
+            return True
+
+        label = f"release {self.fence.number}"
+        await self._exchange(lambda: fenced(self._line, self.fence, work, label, exclusive=True))
+
+
+class SimulatedTaskStore(SimulatedHeld, TaskStore):
+    """The verbs of who takes steps from the queues, or tells what came of them."""
+
+    async def tell(self, messages: Sequence[TaskMessage]) -> dict[BodyKey, int | None]:
+        async def work(connection: Any) -> list[tuple[BodyKey, int | None]]:
+            heard = await TasksInside(connection, self.fence, self._schema).tell(messages)
+            return sorted(heard.items())
+
+        telling = About(work, messages)
+        return dict(await self._exchange(lambda: fenced(self._line, self.fence, telling, "complete_tasks")))
+
+
+class About:
+    """The work of a transaction, and what it was asked for."""
+
+    def __init__(self, work: Any, asked: Any) -> None:
+        self._work, self.asked = work, asked
+
+    async def __call__(self, connection: Any) -> Any:
+        return await self._work(connection)
 
 
 class SimulatedJournalStore:
@@ -143,8 +208,7 @@ class SimulatedJournalStore:
         async def work(connection: Any) -> list[Verdict]:
             return await BatchWriter(connection, self.fence, self._schema).write(batch)
 
-        work.batch = batch  # type: ignore[attr-defined]
-        verdicts: list[Verdict] = await fenced(self._line, self.fence, work, "write")
+        verdicts: list[Verdict] = await fenced(self._line, self.fence, About(work, batch), "write")
         return verdicts
 
     async def rolled_back(self) -> bool:
@@ -185,16 +249,18 @@ async def declare(
             await line.ask(lambda _session, reply: reply(line.server.end_idle_holders(fence)))
 
 
-async def sweep(line: Line) -> None:
-    """Free what owners that are not alive still hold, as `deaths.sweep` does."""
+async def sweep(line: Line) -> int:
+    """Free what owners that are not alive still hold, as `deaths.sweep` does; returns how many there were."""
     schema = line.server.database.schema
-    for row in await single(line, "lost_owners"):
+    lost = await single(line, "lost_owners")
+    for row in lost:
         fence = row["fence"]
 
         async def work(connection: Any, fence: int = fence) -> None:
             await _free(connection, fence, schema, counts=False)
 
         await fenced(line, Fence(0, fence), work, f"sweep {fence}", exclusive=True)
+    return len(lost)
 
 
 class Connection:
@@ -206,7 +272,11 @@ class Connection:
     async def fetch(self, text: str, *arguments: Any) -> list[Any]:
         schema = self._line.server.database.schema
         name = next(name for name in ("heartbeat", "watch_nodes", "lead") if statement(schema, name) == text)
-        return await single(self._line, name, *arguments)
+        try:
+            return await single(self._line, name, *arguments)
+        except CONNECTION_LOST:
+            self._line.drop()
+            raise
 
     def is_closed(self) -> bool:
         return not self._line.open

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.simulation.plan import FAULTS
+from tests.simulation.plan import DRAINS, FAULTS
 from tests.simulation.run import Simulation, simulate
 from tests.simulation.verdict import silence
 
@@ -74,11 +74,13 @@ def test_the_same_seed_gives_the_same_trace():
 
 
 def test_the_seeds_strike_everywhere():
-    """What the plans promise is in them: each kind of fault, takeovers, and runs without any."""
+    """What the plans promise is in them: each kind of fault, takeovers, queues, poison, and runs without any of it."""
     runs = [check(seed) for seed in range(1_000, 1_030)]
     kinds = {fault.kind for run in runs for fault in run.plan.faults}
-    assert kinds == set(FAULTS)
+    assert kinds == {*FAULTS, *DRAINS}
     assert any(run.plan.faultless for run in runs)
+    assert any(run.effects.kills for run in runs)
+    assert any(run.server.witnesses.swept for run in runs)
     verbs = {label.partition(" ")[0] for run in runs for _, _, label, answer in run.trace.lines if answer}
     assert {
         "write",
@@ -88,4 +90,9 @@ def test_the_seeds_strike_everywhere():
         "note_takeovers",
         "claim_orders",
         "send_messages",
+        "claim_tasks",
+        "claim_failed",
+        "complete_tasks",
+        "release",
+        "lead",
     } <= verbs

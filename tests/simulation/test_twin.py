@@ -30,7 +30,7 @@ def stored(database: Any) -> Any:
     """What is there in the end; an empty inbox is none."""
     dump = database.dump()
     inbox = {key: messages for key, messages in dump["inbox"].items() if messages}
-    return dump["instances"], dump["events"], inbox
+    return dump["instances"], dump["events"], inbox, dump["tasks"]
 
 
 @pytest.mark.parametrize("seed", [2, 5])

@@ -74,11 +74,12 @@ class ProcessLoop(asyncio.AbstractEventLoop):
     def __init__(self, world: World, name: str) -> None:
         self.world, self.name = world, name
         self.ready: deque[asyncio.Handle] = deque()
-        self.frozen = self.muted = False
+        self.frozen = self.muted = self.killed = False
         world.loops.append(self)
 
     def kill(self) -> None:
         """As `kill -9`. What it held stays referenced, so that no finalizer runs in the midst of the others."""
+        self.killed = True
         self.world.loops.remove(self)
 
     def run_some(self, most: int) -> None:
@@ -86,7 +87,7 @@ class ProcessLoop(asyncio.AbstractEventLoop):
         _set_running_loop(self)
         try:
             for _ in range(most):
-                if not self.ready or self.frozen:
+                if not self.ready or self.frozen or self.killed:
                     return
                 handle = self.ready.popleft()
                 if not handle.cancelled():
@@ -96,7 +97,8 @@ class ProcessLoop(asyncio.AbstractEventLoop):
 
     def wind_up(self, closing: Callable[[], object]) -> None:
         """After the simulation: let go of everything that still waits here, with nobody listening."""
-        self.frozen, self.muted = False, True
+        self.frozen = self.killed = False
+        self.muted = True
         self.call_soon(closing)
         self.run_some(1_000)
         for task in asyncio.all_tasks(self):

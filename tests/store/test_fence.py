@@ -11,6 +11,7 @@ import pytest
 
 from orquestrax.base.errors import Fenced
 from orquestrax.core.store.batch import BatchWriter
+from orquestrax.core.store.columns import array
 from orquestrax.core.store.database import Address
 from orquestrax.core.store.fence import TERMINATE_HOLDERS, Fence
 from orquestrax.core.store.nodeverbs import declare_dead
@@ -184,8 +185,7 @@ async def insert_event(rig: Rig, connection: asyncpg.Connection, fence: Fence, k
     tag = await connection.execute(
         statement(rig.address.schema, "insert_events"),
         fence.number,
-        [key],
-        *([1], ["t"], [1], [1], [1], ["{}"]),
+        *(array([key]), "{1}", "{t}", "{1}", "{1}", "{1}", "{}"),
     )
     assert tag == "INSERT 0 1"
 

@@ -16,6 +16,7 @@ import pytest
 
 from orquestrax.base.errors import Fenced
 from orquestrax.base.ids import uuid7
+from orquestrax.core.store.columns import array
 from orquestrax.core.store.database import connect
 from orquestrax.core.store.fence import Fence, commit
 from orquestrax.core.store.nodeverbs import declare_dead
@@ -77,7 +78,7 @@ class Stress:
     async def incarnation(self, connection, fence, begin, insert, key) -> None:
         for seq in range(1, 1_000_000):
             await begin(fence, connection)
-            rows = [key], [seq], ["t"], [1], [fence.number], [1], ["{}"]
+            rows = array([key]), array([seq]), "{t}", "{1}", array([fence.number]), "{1}", "{}"
             tag = await connection.execute(insert, fence.number, *rows)
             await asyncio.sleep(self.random.random() * 0.002)
             await commit(connection)

@@ -10,6 +10,7 @@ import asyncpg
 import pytest
 
 from orquestrax.core.store.batch import BatchWriter
+from orquestrax.core.store.columns import array
 from orquestrax.core.store.nodeverbs import declare_dead
 from orquestrax.core.store.statements import statement
 from orquestrax.model.rows import Verdict
@@ -26,7 +27,7 @@ async def crosswise(rig: Rig, sql: str, keys: list[UUID], rounds: int = ROUNDS) 
         for _ in range(rounds):
             async with connection.transaction():
                 await connection.execute("set local deadlock_timeout = '10ms'")
-                await connection.fetch(sql, chosen)
+                await connection.fetch(sql, array(chosen))
 
     await asyncio.gather(lock(first, keys), lock(second, keys[::-1]))
 
@@ -35,7 +36,7 @@ async def test_rows_locked_in_the_order_of_a_batch_deadlock(rig: Rig):
     """The mutant: the batch's own order, which two nodes do not share."""
     keys = await rig.crowd(200)
     unordered = rig.text(
-        "select i.key from unnest($1::uuid[]) with ordinality as a (key, place)"
+        "select i.key from unnest($1::text::uuid[]) with ordinality as a (key, place)"
         " cross join lateral (select key from {schema}.instances where key = a.key for no key update) as i"
     )
     with pytest.raises(asyncpg.DeadlockDetectedError):
@@ -113,7 +114,7 @@ def arguments(name: str, fence: int, keys: list[UUID]) -> tuple[Any, ...]:
     if name == "free_instances":
         return fence, True
     if name == "lock_instances":
-        return (keys[::-1],)
+        return (array(keys[::-1]),)
     if name == "send_messages":
         n = len(keys)
         return keys[::-1], ["signal"] * n, ["n"] * n, [str(key) for key in keys], ["1"] * n

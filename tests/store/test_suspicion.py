@@ -226,10 +226,11 @@ async def test_I8_a_takeover_that_is_not_yet_history_is_not_forgotten(rig: Rig, 
     assert [row.lost_owner for row in await cluster.store.owned()] == [None]
 
 
-async def task(rig: Rig, command: int, *, once: bool = False) -> None:
-    """A step that waits in the queue; its instance is nobody's concern."""
-    key = await rig.pending(f"of task {command}")
-    await rig.rows("update {schema}.instances set wake_at = null where key = $1", key)
+async def task(rig: Rig, command: int, *, once: bool = False, of: UUID | None = None) -> None:
+    """A step that waits in the queue; its instance is nobody's concern, unless it is named."""
+    key = of or await rig.pending(f"of task {command}")
+    if of is None:
+        await rig.rows("update {schema}.instances set wake_at = null where key = $1", key)
     await rig.rows(
         "insert into {schema}.tasks (instance, command, step, queue, available_at, attempt, asked_at, once, input,"
         " options) values ($1, $2, 's', 'default', {schema}.now(), 1, {schema}.now(), $3, '[]', '{}')",
@@ -303,6 +304,36 @@ async def test_I18_steps_and_instances_are_suspects_of_the_same_death(rig: Rig, 
     assert await workers.claim() == {1}
     await workers.dies()
     assert await workers.lost() == {1: 4}, "alone it is"
+
+
+async def test_I18_a_step_and_its_own_instance_do_not_excuse_each_other(rig: Rig, workers: Workers):
+    """On one node they are one suspect: the step, as it is what ran there."""
+    key = await rig.pending("its own")
+    await task(rig, 1, of=key)
+    for lane in (1, 0, 2):
+        assert await workers.take(lane) == {key}
+        assert await workers.claim() == {1}
+        assert await workers.dies() == []
+    assert await workers.lost() == {1: 3}
+
+
+@pytest.mark.parametrize("once", [False, True], ids=["step", "at-most-once"])
+async def test_I18_a_worker_that_comes_back_absolves_the_steps_it_held(
+    rig: Rig, workers: Workers, once: bool
+):
+    """Its at-most-once steps are lost all the same, as it has dropped their bodies."""
+    await task(rig, 1)
+    for _ in range(3):
+        assert await workers.claim() == {1}
+        dead = workers.fence
+        await rig.rows("update {schema}.tasks set once = suspicion > 1 and $1", once)
+        await workers.dies()
+    assert await rig.value("select lost from {schema}.tasks") == dead.number
+    assert await absolve(rig.address, dead.number) == 1
+    assert await rig.value("select suspicion from {schema}.tasks") == 2
+    assert await absolve(rig.address, dead.number) == 0, "once"
+    assert await workers.claim() == (set() if once else {1})
+    assert await workers.lost() == ({1: 2} if once else {})
 
 
 async def test_I18_a_death_that_does_not_count_is_held_against_no_step(rig: Rig, workers: Workers):

@@ -65,7 +65,7 @@ ORDER = Order("1", 2.5, {"b", "a"})
 
 
 def test_a_call_is_stored_as_an_array_with_defaults_and_comes_back() -> None:
-    raw, args, kwargs = CHARGE.roundtrip((Order("1"),), {"note": "n"})
+    raw, (args, kwargs) = CHARGE.roundtrip((Order("1"),), {"note": "n"})
 
     assert raw == b'[{"id":"1","amount":1.0,"tags":[]},2,"n"]'
     assert (
@@ -79,7 +79,7 @@ def test_a_call_is_stored_as_an_array_with_defaults_and_comes_back() -> None:
 
 
 def test_the_body_gets_copies_of_what_was_passed() -> None:
-    _, (seen, _), _ = CHARGE.roundtrip((ORDER,), {})
+    _, ((seen, _), _) = CHARGE.roundtrip((ORDER,), {})
 
     assert seen == ORDER
     assert seen is not ORDER
@@ -208,7 +208,7 @@ def test_resources_are_neither_journaled_nor_resolved() -> None:
 def test_without_hints_plain_json_passes() -> None:
     signature = Signature(unhinted, where="here")
 
-    assert signature.roundtrip(({"x": 1},), {}) == (b'[{"x":1},[1,2]]', ({"x": 1}, [1, 2]), {})
+    assert signature.roundtrip(({"x": 1},), {}) == (b'[{"x":1},[1,2]]', (({"x": 1}, [1, 2]), {}))
     assert signature.result.roundtrip((1,)) == (b"[1]", [1])
 
 
@@ -217,7 +217,7 @@ def test_results_are_checked_against_their_hint() -> None:
     with pytest.raises(PayloadError, match=r"^step 'charge', result: expected str, got int$"):
         CHARGE.result.encode(1)
     assert Signature(endless, where="here").result.encode(None) == b"null"
-    assert Signature(generic, where="here").roundtrip((1, ["a"]), {})[1] == (1, ["a"])
+    assert Signature(generic, where="here").roundtrip((1, ["a"]), {})[1] == ((1, ["a"]), {})
 
 
 def test_equal_input_has_equal_digests() -> None:

@@ -9,16 +9,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from functools import partial
+from typing import Final
 
 Clock = Callable[[], float]
 
 
-def uptime() -> float:
-    """Seconds of a clock that nobody sets. Where there is one, it also counts the time that the machine slept."""
-    return time.clock_gettime(_CLOCK)
-
-
-_CLOCK = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
+uptime: Final[Clock] = partial(time.clock_gettime, getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC))
+"""Seconds of a clock that nobody sets. Where there is one, it also counts the time that the machine slept."""
 
 
 class Lease:

@@ -14,7 +14,10 @@ from orquestrax.model.jobs import BodyKey, Job
 
 
 class Acting:
-    """Called by `Turns` alone. `advance` is its own: what must be written before a body may start goes there."""
+    """Called by `Turns` alone. `advance` is its own: what must be written before a body may start goes there.
+
+    `peers` says whether any step may have to go to another node.
+    """
 
     def __init__(
         self,
@@ -25,11 +28,13 @@ class Acting:
     ) -> None:
         self._dispatcher, self._timers, self._clock = dispatcher, timers, clock
         self._advance = advance
+        self.peers = dispatcher.peers
         self.draining = False
 
     def act(self, execution: Execution, effects: Effects) -> None:
         """Do it; code that ran ahead may have changed its mind, and of what stands still nothing starts."""
-        self.stop(execution, effects)
+        if effects.stop:
+            self.stop(execution, effects)
         if execution.ended or execution.releasing:
             return
         if self.draining or execution.pause is not None:
@@ -37,24 +42,17 @@ class Acting:
             return
         if execution.deadline is not None or execution.again_at is not None:
             self._arm_run(execution)
-        still_open = execution.replay.open
+        still_open, queued = execution.replay.open, execution.queue and execution.queue.commands
         for command in effects.act:
-            if command.number not in still_open:
+            if command.number not in still_open or (queued and command.number in queued):
                 continue
             if isinstance(command, RunStep):
-                if execution.queue is not None and command.number in execution.queue.commands:
-                    continue
                 if execution.retries and (retry := execution.retries.get(command.number)) is not None:
                     self._timers.arm(retry.due, execution.key, command.number)
                 else:
                     self.dispatch(execution, command)
             elif isinstance(command, StartTimer):
                 self._timers.arm(command.due, execution.key, command.number)
-
-    @property
-    def spreads(self) -> bool:
-        """Whether any step may have to go to another node."""
-        return self._dispatcher.peers.spreads
 
     def place(self, execution: Execution, effects: Effects) -> None:
         """Of the steps that a turn asks for, hand those to the cluster's queues that do not run here."""
@@ -76,7 +74,7 @@ class Acting:
     def retry(self, execution: Execution, command: RunStep) -> None:
         """The next attempt of a step is due: here, or wherever there is room."""
         retry = execution.retries[command.number]
-        if self.spreads and not self._takes(execution, command):
+        if self.peers.spreads and not self._takes(execution, command):
             del execution.retries[command.number]
             execution.queued.put(command, retry.attempt, retry.first_at)
         else:
@@ -104,6 +102,7 @@ class Acting:
                 attempt=retry.attempt if retry else 1,
                 step=command.step,
                 arguments=command.arguments,
+                decoded=None if retry else command.decoded,
                 asked_at=command.asked_at,
                 first_at=retry.first_at if retry else None,
             )

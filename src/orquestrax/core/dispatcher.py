@@ -74,8 +74,11 @@ class Dispatcher:
     # -- here, or elsewhere ------------------------------------------------------------------------------------------
 
     def takes(self, key: BodyKey, options: StepOptions) -> bool:
-        """Whether this step runs, or waits, here, and promise it a slot; else it is for the cluster's queue."""
-        if self._closed or not self.peers.spreads:
+        """Whether this step runs, or waits, here, and promise it a slot; else it is for the cluster's queue.
+
+        One that runs here already stays: asked for anew, after a resume or a reload, its own body has taken the slot.
+        """
+        if self._closed or not self.peers.spreads or self.knows(key):
             return True
         if not self.peers.serves(options.queue):
             return False
@@ -113,7 +116,7 @@ class Dispatcher:
 
     def release(self, instance: UUID, commands: Iterable[int]) -> None:
         """An instance leaves memory: nothing is promised to its steps any more."""
-        if self._promised:
+        if self._promised.of:
             for command in commands:
                 self._promised.end(BodyKey(instance, command))
 
@@ -121,7 +124,7 @@ class Dispatcher:
 
     def dispatch(self, job: Job) -> None:
         """Run the job here, now or when a slot frees; nothing happens if its body runs already."""
-        if self._promised:
+        if self._promised.of:
             self._promised.end(job.key)
         if (self._closed and not job.begun) or self._runner.is_running(job.key):
             return
@@ -146,7 +149,7 @@ class Dispatcher:
         """The workflow no longer waits for this step."""
         key = BodyKey(instance, command)
         self._kept.pop(key, None)
-        if self._promised:
+        if self._promised.of:
             self._promised.end(key)
         if self._waiting.remove(executor, key) is None:
             self._runner.cancel(key)

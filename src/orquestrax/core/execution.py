@@ -157,14 +157,17 @@ class Execution:
         """Whether nothing of it may start."""
         return self.pause is not None and self.pause.active
 
-    def happened(self, type_: str, data: msgspec.Struct, now: int) -> None:
-        """Apply one event; it joins those that the next write carries. No two events go back in time."""
+    def happened(self, type_: str, data: msgspec.Struct, now: int, value: Any = msgspec.UNSET) -> None:
+        """Apply one event; it joins those that the next write carries. No two events go back in time.
+
+        `value` is the result in it, for the code alone, if somebody has decoded that already.
+        """
         self.last_at = at = max(self.last_at, now)
         self.seq = seq = self.seq + 1
         event = self.replay.stamp(seq, type_, at, data)
         self.pending.append(event)
         if not self.ended:
-            self.replay.apply(event, data)
+            self.replay.apply(event, data, value)
 
     def turn(self, now: int) -> Effects:
         """What the code asked for since the last turn, and which steps it stopped waiting for."""
@@ -265,7 +268,7 @@ class Execution:
     def change(self, clock: Callable[[], int], park_after: int) -> RowChange | None:
         """How the row must change after this turn, if at all: waiting, parked, or running again."""
         if not self._idle():
-            return self._row("running", None)
+            return None if self.status == "running" else self._row("running", None)
         dues = [command.due for command in self.replay.open.values() if isinstance(command, StartTimer)]
         dues += [retry.due for retry in self.retries.values()]
         dues += [due for due in (self.again_at, self.deadline) if due is not None]

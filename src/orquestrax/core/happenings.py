@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Any
 from uuid import UUID
 
 import msgspec
@@ -46,8 +47,9 @@ class Happenings:
         self, execution: Execution, command: Command, job: Job, outcome: Succeeded | Errored
     ) -> None:
         now = outcome.ended_at  # it happened then, by the same clock
+        value: Any = msgspec.UNSET
         if isinstance(outcome, Succeeded):
-            type_ = events.STEP_COMPLETED
+            type_, value = events.STEP_COMPLETED, outcome.value
             ended = step_ended(job, outcome, self._turns.node, result=msgspec.Raw(outcome.result))
         elif outcome.delay is None:
             type_ = events.STEP_FAILED
@@ -57,7 +59,7 @@ class Happenings:
             self._turns.advance(execution, Effects([command]))
             return
         if execution.pause is None:
-            execution.happened(type_, ended, now)
+            execution.happened(type_, ended, now, value)
         else:
             conclude(execution, ended, now)
         self._turns.advance(execution, execution.turn(now))

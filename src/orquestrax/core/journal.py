@@ -133,8 +133,9 @@ class Lane:
                 continue
             write.taken = True
             batch.append(write)
-            rows += write.size
+            rows += len(write.events) + len(write.tasks)
             if write.change is not None or write.start is not None:
+                rows += 1
                 closed.add(write.key)
         self.queue.extendleft(reversed(later))
         return batch
@@ -227,7 +228,7 @@ class Lane:
     def _tell(self, batch: Sequence[Write], verdicts: Sequence[Verdict]) -> None:
         """From a plain callback: what follows may run workflow code, which must not run inside a Task."""
         told = list(zip(batch, verdicts, strict=True))
-        if any(verdict is not Verdict.COMMITTED for verdict in verdicts):
+        if verdicts.count(Verdict.COMMITTED) < len(verdicts):
             self._refused.update(write.key for write, verdict in told if verdict in REFUSALS)
         asyncio.get_running_loop().call_soon(self._tell_all, told)
 

@@ -92,7 +92,8 @@ class Turns:
         told: Callable[[Verdict], None] | None = None,
     ) -> None:
         """Hand events and outcome of a turn to the journal together; act on its commands after the commit."""
-        if execution.finish is not None and plan_attempt(execution, self.clock.now()):
+        failed = execution.finish is not None and execution.replay.error is not None
+        if failed and plan_attempt(execution, self.clock.now()):
             self._take_in_leftovers(execution)
         if execution.ended or execution.finish is not None:
             execution.ended = True
@@ -105,7 +106,7 @@ class Turns:
         if execution.pause is not None or self.acting.draining:
             change = self._standstill(execution)
         else:
-            if self.acting.spreads:
+            if self.acting.peers.spreads:
                 self.acting.place(execution, effects)
             change = execution.change(self.clock.now, self.park_after)
         if execution.queue is not None and execution.queue.new and not (execution.pending or start):

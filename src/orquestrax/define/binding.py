@@ -33,7 +33,11 @@ class Binding:
 
     def values(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Values:
         """The values of all parameters in order; raises PayloadError for a call that does not fit."""
-        values = self._by_name(args, kwargs) if kwargs else self._in_order(args)
+        if kwargs:
+            values = self._by_name(args, kwargs)
+        else:
+            tail = self._tails.get(len(args))
+            values = None if tail is None else args + tail
         return self._by_python(args, kwargs) if values is None else values
 
     def as_call(self, values: Values) -> tuple[tuple[Any, ...], dict[str, Any]]:
@@ -42,10 +46,6 @@ class Binding:
             return values, {}
         named = zip(self._names[self._positional :], values[self._positional :], strict=True)
         return values[: self._positional], dict(named)
-
-    def _in_order(self, args: tuple[Any, ...]) -> Values | None:
-        tail = self._tails.get(len(args))
-        return None if tail is None else args + tail
 
     def _by_name(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Values | None:
         """What `inspect.Signature.bind` does, but faster; None where that has to say what is wrong."""

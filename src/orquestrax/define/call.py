@@ -56,8 +56,8 @@ class Call(Coroutine[Any, Any, R]):
         replay = current()
         if replay is not None:
             step = self.step  # as `_ask`: this is the hottest of its callers
-            arguments = step.signature.encode(self._args, self._kwargs)
-            return replay.ask_step(step, arguments, self.file, self.line).__await__()
+            raw, decoded = step.signature.roundtrip(self._args, self._kwargs)
+            return replay.ask_step(step, raw, self.file, self.line, decoded).__await__()
         return run_once(self.step, self._args, self._kwargs).__await__()
 
     def send(self, value: Any, /) -> Any:
@@ -95,7 +95,8 @@ class Call(Coroutine[Any, Any, R]):
 
     def _ask(self, replay: Replay) -> asyncio.Future[R]:
         step = self.step
-        return replay.ask_step(step, step.signature.encode(self._args, self._kwargs), self.file, self.line)
+        raw, decoded = step.signature.roundtrip(self._args, self._kwargs)
+        return replay.ask_step(step, raw, self.file, self.line, decoded)
 
     def _refuse(self) -> NoReturn:
         raise RuntimeError(

@@ -11,6 +11,7 @@ from orquestrax.base.errors import PayloadError, PayloadTooLarge
 from orquestrax.define.binding import Binding
 from orquestrax.define.inputs import stored_parts, written_parts
 from orquestrax.define.parameters import parameters_of, resolve, resources_of, signature_of
+from orquestrax.model.commands import Decoded
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -46,12 +47,14 @@ class Signature:
         """The JSON that is stored for a call; raises PayloadError or PayloadTooLarge."""
         return self._stored(self._binding.values(args, kwargs))[0]
 
-    def roundtrip(
-        self, args: tuple[Any, ...], kwargs: dict[str, Any]
-    ) -> tuple[bytes, tuple[Any, ...], dict[str, Any]]:
+    def roundtrip(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[bytes, Decoded]:
         """The JSON that is stored for a call, and the arguments that the body gets: what decoding gives."""
-        raw, values = self._stored(self._binding.values(args, kwargs))
-        return raw, *self._binding.as_call(values)
+        values = self._binding.values(args, kwargs)
+        try:
+            raw, decoded = self._codec.roundtrip(values)
+        except PayloadError as error:
+            raise self._named(error, values) from None
+        return raw, self._binding.as_call(decoded)
 
     def decode(self, raw: bytes | str) -> tuple[tuple[Any, ...], dict[str, Any]]:
         """Stored arguments, ready for the call; raises PayloadError if they do not fit this signature."""
@@ -96,12 +99,18 @@ class Signature:
     def _stored(self, values: tuple[Any, ...]) -> tuple[bytes, tuple[Any, ...]]:
         try:
             return self._codec.roundtrip(values)
-        except PayloadTooLarge:
-            raise
-        except PayloadError:
+        except PayloadError as error:
+            raise self._named(error, values) from None
+
+    def _named(self, error: PayloadError, values: tuple[Any, ...]) -> PayloadError:
+        """The error with the name of the argument that does not fit, if it is one alone."""
+        if not isinstance(error, PayloadTooLarge):
             for item, value in zip(self._items, values, strict=True):
-                item.codec.encode(value)  # raises, and names the argument
-            raise
+                try:
+                    item.codec.encode(value)
+                except PayloadError as named:
+                    return named
+        return error
 
     def _values(self, raw: bytes | str) -> tuple[Any, ...]:
         try:

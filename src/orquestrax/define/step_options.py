@@ -78,7 +78,7 @@ def options_of(
 
 
 def _values_of(options: StepOptions) -> dict[str, Any]:
-    return {field.name: getattr(options, field.name) for field in fields(StepOptions)}
+    return {field.name: getattr(options, field.name) for field in fields(StepOptions) if field.init}
 
 
 def check_retry(value: Any, at: str) -> Retry:

@@ -8,6 +8,9 @@ import msgspec
 
 from orquestrax.model.options import StepOptions
 
+Decoded = tuple[tuple[Any, ...], dict[str, Any]]
+"""The positional and the named arguments of a call."""
+
 
 class StepSpec(Protocol):
     """What a command knows of its step: the declaration itself, seen from below."""
@@ -39,11 +42,16 @@ class Command(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
 
 class RunStep(Command, frozen=True, kw_only=True, gc=False):
-    """Run a step with these encoded arguments (a JSON array)."""
+    """Run a step with these encoded arguments (a JSON array).
+
+    `decoded` are the same as the body gets them, positional and named: for its first attempt alone, which may change
+    what it gets. None if they are large, as they are kept until the step has ended.
+    """
 
     kind: ClassVar[str] = "step"
     step: Any  # a StepSpec: the declaration that was called, options included
     arguments: bytes
+    decoded: Decoded | None = None
 
 
 class StartTimer(Command, frozen=True, kw_only=True, gc=False):

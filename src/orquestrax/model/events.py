@@ -236,17 +236,13 @@ _SHAPES: Final[dict[str, type[Any]]] = {
     **dict.fromkeys(TERMINAL, Ended),
 }
 _DECODERS: Final = {name: msgspec.json.Decoder(shape) for name, shape in _SHAPES.items()}
-_ENCODE: Final = msgspec.json.Encoder().encode
+encode: Final = msgspec.json.Encoder().encode
+"""The bytes to store for one of the structs above."""
 
 
 def decode(event: Event) -> Any:
     """The event's data as the struct that belongs to its type."""
     return _DECODERS[event.type].decode(event.data)
-
-
-def encode(data: msgspec.Struct) -> bytes:
-    """The bytes to store for one of the structs above."""
-    return _ENCODE(data)
 
 
 def raw(payload: bytes | str) -> msgspec.Raw:

@@ -7,6 +7,8 @@ from uuid import UUID
 
 import msgspec
 
+from orquestrax.model.commands import Decoded
+
 
 class BodyKey(NamedTuple):
     """Which body: held by the node's map of running bodies, outside the instance, so a reload attaches to it."""
@@ -20,6 +22,7 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
 
     step        the declaration (`define.Step`, options applied)
     arguments   the encoded JSON array
+    decoded     the same as the body gets them, for this attempt alone; None if nobody has decoded them yet
     asked_at    when the workflow asked for the step
     first_at    when the first attempt began; None if this is the first
     claimed     taken from the cluster's queue: its outcome goes to the instance by message, wherever that lives
@@ -31,6 +34,7 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
     attempt: int
     step: Any
     arguments: bytes
+    decoded: Decoded | None = None
     asked_at: int
     first_at: int | None = None
     claimed: bool = False
@@ -41,12 +45,17 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
         return bool(self.step.options.at_most_once)
 
 
+Result = tuple[bytes, Any]
+"""What a body returned: as JSON, and what decoding that gives, for one reader alone; UNSET if nobody has decoded it."""
+
+
 class Succeeded(msgspec.Struct, frozen=True):
-    """The attempt returned; `result` is encoded."""
+    """The attempt returned; `result` is encoded, `value` decoded, see `Result`."""
 
     result: bytes
     started_at: int
     ended_at: int
+    value: Any = msgspec.UNSET
 
 
 class Errored(msgspec.Struct, frozen=True):

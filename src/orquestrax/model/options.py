@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any, Literal
 
@@ -92,6 +92,7 @@ class StepOptions:
     heartbeat_timeout  from one heartbeat of an attempt, or its start, to the next
     memory             bytes that the process of an attempt may allocate
     raises             exceptions that reach the workflow as themselves
+    limited            whether any of the first three limits is set
     at_most_once       begun once, and never again after its node was lost
     transactional      its effects in the engine's database are committed together with its result
     """
@@ -107,6 +108,11 @@ class StepOptions:
     raises: tuple[type[BaseException], ...] = ()
     at_most_once: bool = False
     transactional: bool = False
+    limited: bool = field(init=False, compare=False, repr=False)
+
+    def __post_init__(self) -> None:
+        limits = self.timeout, self.total_timeout, self.queue_timeout
+        object.__setattr__(self, "limited", limits != (None, None, None))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -138,9 +138,3 @@ class Write(msgspec.Struct, kw_only=True):
     def strict(self) -> bool:
         """Whether new mail forbids all of it: ends, and blocks (which no later mail would wake)."""
         return self.ends or (self.change is not None and self.change.blocked_by is not None)
-
-    @property
-    def size(self) -> int:
-        """Rows that it writes, about."""
-        own = (self.start is not None) + (self.change is not None) + len(self.tasks)
-        return len(self.events) + len(self.consumed) + own

@@ -13,7 +13,7 @@ import asyncio
 import logging
 import os
 import platform
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from uuid import UUID
 
 import msgspec
@@ -142,13 +142,13 @@ class Incarnation(Services):
 
     # -- what the client of this process asks ----------------------------------------------------------------------
 
-    async def start_here(self, new: NewInstance) -> Verdict | None:
+    def start_here(self, new: NewInstance) -> Awaitable[Verdict | None]:
         """Start local-first; None if this engine does not serve the definition, is full, or ends meanwhile."""
-        return await self._askers.start(new, self.orchestrator, self.claimer)
+        return self._askers.start(new, self.orchestrator, self.claimer)
 
-    async def ended_here(self, key: UUID) -> Ending | None:
+    def ended_here(self, key: UUID) -> Awaitable[Ending | None]:
         """Wait for an instance in this memory; None if it is not here, or leaves before its end."""
-        return await self._askers.ended(key, self.orchestrator)
+        return self._askers.ended(key, self.orchestrator)
 
     # -- the end -----------------------------------------------------------------------------------------------------
 

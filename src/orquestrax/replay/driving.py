@@ -1,12 +1,15 @@
 """What each event that drives code does: it resolves a command, brings a message or cancels. Then code runs.
 
-The comparison with the history comes first, so an event that does not fit changes nothing.
+The comparison with the history comes first, so an event that does not fit changes nothing. `value` is the decoded
+result of a step that has just ended here; UNSET where only the history has it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any, Final
+
+import msgspec
 
 from orquestrax.model import events
 from orquestrax.model.events import Event
@@ -32,10 +35,11 @@ def _settle(loop: Loop, event: Event, data: Any, kind: str, name: str) -> tuple[
     return machine.settle(number)
 
 
-def _step_completed(loop: Loop, event: Event, data: events.StepEnded) -> None:
+def _step_completed(loop: Loop, event: Event, data: events.StepEnded, value: Any) -> None:
     command, future = _settle(loop, event, data, "step", data.step)
     try:
-        value = command.step.decode_result(_bytes(data.result))
+        if value is msgspec.UNSET:
+            value = command.step.decode_result(_bytes(data.result))
     except Exception as error:  # noqa: BLE001 - its type has changed since: the code may handle that
         future.set_exception(error)
     else:
@@ -43,7 +47,7 @@ def _step_completed(loop: Loop, event: Event, data: events.StepEnded) -> None:
     loop.run()
 
 
-def _step_failed(loop: Loop, event: Event, data: events.StepEnded) -> None:
+def _step_failed(loop: Loop, event: Event, data: events.StepEnded, _value: Any) -> None:
     command, future = _settle(loop, event, data, "step", data.step)
     try:
         error = command.step.rebuild_error(_bytes(data.error))
@@ -55,13 +59,13 @@ def _step_failed(loop: Loop, event: Event, data: events.StepEnded) -> None:
     loop.run()
 
 
-def _timer_fired(loop: Loop, event: Event, data: events.TimerFired) -> None:
+def _timer_fired(loop: Loop, event: Event, data: events.TimerFired, _value: Any) -> None:
     _, handle = _settle(loop, event, data, "timer", "")
     loop.ready.append(handle)
     loop.run()
 
 
-def _signal(loop: Loop, event: Event, data: events.MessageReceived) -> None:
+def _signal(loop: Loop, event: Event, data: events.MessageReceived, _value: Any) -> None:
     _deliver(loop, event, data)
     machine = loop.machine
     receiver = machine.mailbox.put(data)
@@ -71,7 +75,7 @@ def _signal(loop: Loop, event: Event, data: events.MessageReceived) -> None:
     loop.run()
 
 
-def _cancel(loop: Loop, event: Event, data: events.MessageReceived) -> None:
+def _cancel(loop: Loop, event: Event, data: events.MessageReceived, _value: Any) -> None:
     _deliver(loop, event, data)
     if loop.main is not None:
         loop.main.cancel()
@@ -90,7 +94,7 @@ def _bytes(payload: Any) -> bytes:
     return b"null" if payload is None else bytes(payload)
 
 
-DRIVERS: Final[dict[str, Callable[[Loop, Event, Any], None]]] = {
+DRIVERS: Final[dict[str, Callable[[Loop, Event, Any, Any], None]]] = {
     events.STEP_COMPLETED: _step_completed,
     events.STEP_FAILED: _step_failed,
     events.TIMER_FIRED: _timer_fired,

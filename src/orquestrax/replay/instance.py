@@ -12,7 +12,7 @@ import msgspec
 from orquestrax.base.errors import WorkflowTimedOut
 from orquestrax.base.logs import Names, origin
 from orquestrax.model import events
-from orquestrax.model.commands import Finish, StartTimer, StepSpec
+from orquestrax.model.commands import Decoded, Finish, StartTimer, StepSpec
 from orquestrax.model.events import Event
 from orquestrax.replay import alike, mismatch, quiet
 from orquestrax.replay.attempts import WHOLE_RUN, resume
@@ -140,10 +140,11 @@ class Replay:
         machine = self.machine
         return Event(seq, type_, at, machine.issued, machine.trail, events.encode(data))
 
-    def apply(self, event: Event, data: Any = None) -> None:
+    def apply(self, event: Event, data: Any = None, value: Any = msgspec.UNSET) -> None:
         """Apply one event and run until idle. NonDeterminism, and nothing changed, if the code does not fit.
 
-        Informational events are only compared. `data` is the event's as a struct, from who has just encoded it.
+        Informational events are only compared. `data` is the event's as a struct, from who has just encoded it;
+        `value` the decoded result of a step_completed, which nobody else may hold.
         RuntimeError if the instance was closed or not started, or within a task of the host.
         """
         if self.loop.closed or not self._started:
@@ -163,7 +164,7 @@ class Replay:
             raise mismatch.ended(event, self._ending.finish)
         else:
             require_callback()
-            driver(self.loop, event, data)
+            driver(self.loop, event, data, value)
 
     def _note(self, event: Event, data: Any) -> None:
         """An event that runs no code. Some may come at any time, from who never ran this code."""
@@ -226,12 +227,22 @@ class Replay:
         finish = commands[-1] if commands and isinstance(commands[-1], Finish) else None
         return Turn(commands, abandoned, finish)
 
-    def ask_step(self, step: StepSpec, arguments: bytes, file: str | None, line: int | None) -> CommandFuture:
-        """Ask for a step, from workflow code; the future gets what it returns or raises."""
+    def ask_step(
+        self,
+        step: StepSpec,
+        arguments: bytes,
+        file: str | None,
+        line: int | None,
+        decoded: Decoded | None = None,
+    ) -> CommandFuture:
+        """Ask for a step, from workflow code; the future gets what it returns or raises.
+
+        `decoded` are the arguments for the step's body, which nobody else may hold.
+        """
         loop = self.loop
         future = loop.command_future()
         if not loop.closed:
-            self.machine.ask_step(step, arguments, (file, line), loop.now, future)
+            self.machine.ask_step(step, arguments, decoded, (file, line), loop.now, future)
         return future
 
     def ask_signal(self, name: str, site: Site) -> CommandFuture:

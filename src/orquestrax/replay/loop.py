@@ -14,6 +14,7 @@ import sys
 from asyncio import _get_running_loop, _set_running_loop, current_task
 from collections import deque
 from collections.abc import AsyncGenerator, Callable
+from contextvars import copy_context
 from math import ceil
 from typing import Any, Final
 
@@ -58,7 +59,10 @@ class Loop(Maker):
 
     def call_soon(self, callback: Any, *args: Any, context: Context | None = None) -> asyncio.Handle:
         """Run the callback in the next round."""
-        handle = Handle(callback, args, self, context)
+        handle = Handle.__new__(Handle)  # filled in here: an __init__ would double the cost of a result
+        handle._callback, handle._args, handle._loop = callback, args, self  # noqa: SLF001
+        handle._context = copy_context() if context is None else context  # noqa: SLF001
+        handle._cancelled = False  # noqa: SLF001
         if not self.closed:
             self.ready.append(handle)
         return handle
@@ -152,9 +156,7 @@ class Loop(Maker):
         running = [self.main, *self.unfinished()]
         return next((waiting(task.get_coro()) for task in running if task and not task.done()), (None, None))
 
-    def get_debug(self) -> bool:
-        """Debug mode is the host's."""
-        return False
+    get_debug = staticmethod(bool)  # False: debug mode is the host's. In C, as each new future asks for it
 
     def get_exception_handler(self) -> None:
         """There is none but `call_exception_handler`."""

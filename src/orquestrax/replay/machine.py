@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from functools import lru_cache
 from sys import intern
-from typing import Any
+from typing import Any, Final
 from zlib import crc32
 
-from orquestrax.model.commands import Command, Finish, Receive, RunStep, StartTimer, StepSpec
+from orquestrax.model.commands import Command, Decoded, Finish, Receive, RunStep, StartTimer, StepSpec
 from orquestrax.model.events import MessageReceived
 from orquestrax.replay.mailbox import Mailbox
 from orquestrax.replay.sites import Site
 from orquestrax.replay.tasks import CommandFuture, TimerHandle
+
+SMALL: Final = 1_000  # bytes of arguments that are kept decoded while a step waits and runs
 
 
 class Machine:
@@ -68,15 +70,34 @@ class Machine:
         self.targets[number] = target
         self._asked.append(command)
 
-    def ask_step(self, step: StepSpec, arguments: bytes, site: Site, now: int, future: CommandFuture) -> None:
+    def ask_step(
+        self,
+        step: StepSpec,
+        arguments: bytes,
+        decoded: Decoded | None,
+        site: Site,
+        now: int,
+        future: CommandFuture,
+    ) -> None:
         """A step is to run; `future` gets its outcome."""
         name = step.name
         future.command = number = self._number("step", name)
         file, line = site
         command = RunStep(
-            number=number, name=name, file=file, line=line, asked_at=now, step=step, arguments=arguments
+            number=number,
+            name=name,
+            file=file,
+            line=line,
+            asked_at=now,
+            step=step,
+            arguments=arguments,
+            decoded=decoded if len(arguments) <= SMALL else None,
         )
-        self._keep(command, number, future)
+        self.open[number], self.targets[number] = (
+            command,
+            future,
+        )  # as `_keep`, for the hottest of its callers
+        self._asked.append(command)
 
     def ask_timer(self, due: int, site: Site, now: int, handle: TimerHandle) -> None:
         """A timer is to fire; then `handle` becomes ready."""

@@ -57,5 +57,7 @@ class Mailbox:
 
     def kept(self) -> list[MessageReceived]:
         """The kept signals, in the order they came."""
+        if not self._signals:
+            return []
         kept = [signal for signals in self._signals.values() for signal in signals]
         return sorted(kept, key=lambda signal: signal.number)

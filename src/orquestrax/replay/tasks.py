@@ -8,27 +8,22 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from contextvars import Context, copy_context
+from contextvars import Context
 from typing import Any, Final
 
 IN_A_SET: Final = sys.version_info < (3, 14)  # asyncio keeps all tasks of the process in one
 
 
 class Handle(asyncio.Handle):
-    """A callback in the ready queue; leaner than its base, which asks for debug mode each time."""
+    """A callback in the ready queue, filled in by the loop: without what its base keeps for debug mode."""
 
     __slots__ = ()
-
-    def __init__(
-        self, callback: Any, args: tuple[Any, ...], loop: asyncio.AbstractEventLoop, context: Context | None
-    ) -> None:
-        self._callback = callback
-        self._args = args
-        self._loop = loop
-        self._context = copy_context() if context is None else context
-        self._cancelled = False
-        self._source_traceback = None
-        self._repr = None
+    _callback: Any  # its base has these
+    _args: tuple[Any, ...]
+    _loop: Any
+    _context: Context
+    _source_traceback = None
+    _repr = None
 
 
 class TimerHandle(asyncio.TimerHandle):

@@ -13,7 +13,7 @@ import asyncio
 from typing import Protocol
 
 from orquestrax.base.logs import Names
-from orquestrax.model.jobs import Delivered, Job
+from orquestrax.model.jobs import Delivered, Job, Result
 from orquestrax.worker.limits import Limit, end_limit
 from orquestrax.worker.pulse import Pulse, Told
 from orquestrax.worker.threads import Call
@@ -37,12 +37,14 @@ class Attempt:
     timer   the next thing to happen by time: the cut, then giving up
     ticket  whether it may still be given up, for transactional steps
     pulse   what its body said of itself, None if that is of no interest so far
+    known_long  whether it was told that it has been running for a while
     """
 
     __slots__ = (
         "call",
         "cut",
         "job",
+        "known_long",
         "limit",
         "pulse",
         "reports",
@@ -58,13 +60,14 @@ class Attempt:
         self.reports = reports
         self.pulse: Pulse | None = None
         self.started_at = started_at
-        self.limit: Limit | None = end_limit(job, started_at)
+        self.limit: Limit | None = end_limit(job, started_at) if job.step.options.limited else None
         self.cut: Limit | None = None
-        self.task: asyncio.Task[bytes | Delivered | BaseException] | None = None
+        self.task: asyncio.Task[Result | Delivered | BaseException] | None = None
         self.call: Call | None = None
         self.timer: asyncio.TimerHandle | None = None
         self.ticket: Ticket | None = None
         self.waited_for = True
+        self.known_long = False
 
     @property
     def name(self) -> str:

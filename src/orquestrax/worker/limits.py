@@ -39,8 +39,6 @@ class Limit(NamedTuple):
 def end_limit(job: Job, started_at: int) -> Limit | None:
     """By when an attempt that starts now must have ended, and why; None if it may take for ever."""
     options = job.step.options
-    if options.timeout is None and options.total_timeout is None:
-        return None
     own = _limit(started_at, "timeout", options.timeout)
     total = _limit(job.asked_at, "total_timeout", options.total_timeout)
     return own if total is None else total if own is None else min(own, total)
@@ -49,8 +47,6 @@ def end_limit(job: Job, started_at: int) -> Limit | None:
 def start_limit(job: Job) -> Limit | None:
     """By when the attempt must have started, and why; None if it may wait for ever."""
     options = job.step.options
-    if options.total_timeout is None and options.queue_timeout is None:
-        return None
     total = _limit(job.asked_at, "total_timeout", options.total_timeout)
     if job.first_at is not None:
         return total

@@ -1,57 +1,70 @@
 """Tells of bodies that have been running for a while, with one timer for all of them.
 
-Most steps end sooner, and a timer for each would cost more than the rest of their start.
+Most steps end sooner: a timer for each, or a place in a list of its own, would cost more than the rest of their start.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextvars import Context
+from itertools import dropwhile
+from typing import Any
 
 from orquestrax.worker.attempt import Attempt
 
 
 class LongWatch:
-    """Calls `tell(attempt)` once for each attempt that is still there `after` seconds after it was added."""
+    """Calls `tell(attempt)` once for each attempt that is still there `after` seconds after it began.
 
-    def __init__(self, after: float, tell: Callable[[Attempt], None], context: Context) -> None:
-        self._after, self._tell, self._context = after, tell, context
+    attempts  those under way, in the order of their beginning
+    now       the clock of their `started_at`, in microseconds
+    asleep    whether nothing is watched: `wake` whenever an attempt begins
+    """
+
+    def __init__(
+        self,
+        after: float,
+        attempts: Mapping[Any, Attempt],
+        tell: Callable[[Attempt], None],
+        now: Callable[[], int],
+        context: Context,
+    ) -> None:
+        self._after, self._attempts, self._tell, self._now, self._context = (
+            after,
+            attempts,
+            tell,
+            now,
+            context,
+        )
         self._loop = asyncio.get_running_loop()
-        self._young: dict[Attempt, float] = {}  # in the order of starting
         self._timer: asyncio.TimerHandle | None = None
+        self.asleep = True
 
-    def add(self, attempt: Attempt) -> None:
-        """The attempt begins now."""
-        self._young[attempt] = since = self._loop.time()
-        if self._timer is None:
-            self._arm(since)
-
-    def discard(self, attempt: Attempt) -> None:
-        """The attempt has ended, or nobody waits for it any more."""
-        self._young.pop(attempt, None)
+    def wake(self) -> None:
+        """Look in a while."""
+        self._arm(self._after)
 
     def close(self) -> None:
         """Tell nothing more."""
-        self._young.clear()
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
+        self.asleep = True
 
-    def _arm(self, since: float) -> None:
-        self._timer = self._loop.call_at(since + self._after, self._sweep, context=self._context)
+    def _arm(self, delay: float) -> None:
+        self.asleep = False
+        self._timer = self._loop.call_later(delay, self._sweep, context=self._context)
 
     def _sweep(self) -> None:
-        # Loops may call a timer early by their clock's resolution; those attempts are due as well.
-        due = self._loop.time() - self._after + 0.001
-        long = []
-        self._timer = None
-        for attempt, since in self._young.items():
-            if since > due:
-                self._arm(since)
-                break
-            long.append(attempt)
+        due = self._now() - round(self._after * 1_000_000)
+        self.asleep = True
+        untold = [attempt for attempt in self._attempts.values() if not attempt.known_long]
+        long = [attempt for attempt in untold if attempt.started_at <= due]
+        young = next(dropwhile(lambda attempt: attempt.started_at <= due, untold), None)
+        if young is not None:
+            self._arm(max(0.01, (young.started_at - due) / 1_000_000))
         for attempt in long:
-            del self._young[attempt]
+            attempt.known_long = True
         for attempt in long:
             self._tell(attempt)

@@ -17,7 +17,7 @@ from typing import Any, Final
 from orquestrax.base import failures
 from orquestrax.base.logs import name_records
 from orquestrax.define.resources import Resources
-from orquestrax.model.jobs import BodyKey, Delivered, Errored, Job, Outcome, Succeeded
+from orquestrax.model.jobs import BodyKey, Delivered, Errored, Job, Outcome, Result, Succeeded
 from orquestrax.model.options import Executor
 from orquestrax.worker.attempt import Attempt
 from orquestrax.worker.bodies import run_coroutine, run_in_thread
@@ -89,10 +89,12 @@ class StepRunner:
         self._processes: Final = ProcessPool(
             self.slots.free("process"), lambda attempt: self._silence.add(attempt)
         )
-        self._watch: Final = LongWatch(long_after, lambda a: on_long(a.job, a.started_at), self._context)
         self._silence: Final = SilenceWatch(self._cut, self._context)
         self.reports: Final = Reports(write_progress, delete_progress)
         self._attempts: dict[BodyKey, Attempt] = {}
+        self._watch: Final = LongWatch(
+            long_after, self._attempts, lambda a: on_long(a.job, a.started_at), now, self._context
+        )
         self.running: Final[Mapping[BodyKey, Job]] = Jobs(self._attempts)
         self.abandoned: Final[dict[Attempt, Job]] = {}
         self._stopping = False
@@ -117,7 +119,7 @@ class StepRunner:
         Errors: RuntimeError if there is no free slot, if the body is running already, or after `stop`.
         """
         attempt = self._begin(job)
-        limit = start_limit(job)
+        limit = start_limit(job) if job.step.options.limited else None
         if limit is not None and attempt.started_at >= limit.at:
             self._loop.call_soon(self._refuse, attempt, limit, context=self._context)
         else:
@@ -188,7 +190,7 @@ class StepRunner:
 
     def _launch(self, attempt: Attempt, executor: Executor) -> None:
         self.slots.take(executor, attempt.job.step.options.queue)
-        body: Coroutine[Any, Any, bytes | Delivered | BaseException]
+        body: Coroutine[Any, Any, Result | Delivered | BaseException]
         if self._transactions is not None and attempt.job.step.options.transactional:
             body = run_transactional(attempt, self._resources, self._transactions, self._threads)
         elif executor == "async":
@@ -201,7 +203,8 @@ class StepRunner:
         task = asyncio.Task(body, loop=self._loop, name=attempt.name, context=self._ground.copy())
         task.add_done_callback(partial(self._ended, attempt), context=self._context)
         attempt.task = task
-        self._watch.add(attempt)
+        if self._watch.asleep:
+            self._watch.wake()
         if executor != "process" and attempt.job.step.options.heartbeat_timeout is not None:
             self._silence.add(attempt)
         if attempt.limit is not None:
@@ -210,7 +213,7 @@ class StepRunner:
                 delay, self._cut, attempt, attempt.limit, context=self._context
             )
 
-    def _ended(self, attempt: Attempt, task: asyncio.Task[bytes | Delivered | BaseException]) -> None:
+    def _ended(self, attempt: Attempt, task: asyncio.Task[Result | Delivered | BaseException]) -> None:
         outcome = asyncio.CancelledError() if task.cancelled() else task.result()
         attempt.task = None
         if attempt.call is not None and not attempt.call.ended:
@@ -243,7 +246,7 @@ class StepRunner:
             self._forget(attempt)
             self._on_end(attempt.job, self._errored(attempt, limit.error(attempt.job.step.name), final=True))
 
-    def _report(self, attempt: Attempt, outcome: bytes | Delivered | BaseException) -> None:
+    def _report(self, attempt: Attempt, outcome: Result | Delivered | BaseException) -> None:
         self._forget(attempt)
         if isinstance(outcome, BaseException):
             if attempt.cut is not None and isinstance(outcome, asyncio.CancelledError):
@@ -256,8 +259,10 @@ class StepRunner:
             self._over(attempt.job.key)
             self._on_end(attempt.job, outcome)
         else:
-            self._over(attempt.job.key)
-            self._on_end(attempt.job, Succeeded(outcome, attempt.started_at, self._now()))
+            if self.reports.known:
+                self._over(attempt.job.key)
+            encoded, value = outcome
+            self._on_end(attempt.job, Succeeded(encoded, attempt.started_at, self._now(), value))
 
     def _errored(self, attempt: Attempt, exc: BaseException, *, final: bool = False) -> Errored:
         job, started_at, ended_at = attempt.job, attempt.started_at, self._now()
@@ -276,7 +281,6 @@ class StepRunner:
 
     def _forget(self, attempt: Attempt) -> None:
         attempt.waited_for = False
-        self._watch.discard(attempt)
         if attempt.timer is not None or attempt.pulse is not None:
             attempt.disarm()
         if attempt.pulse is not None:
@@ -285,7 +289,7 @@ class StepRunner:
 
     def _over(self, key: BodyKey) -> None:
         """No other attempt of this step follows here."""
-        if self.reports.known and key in self.reports.known:
+        if key in self.reports.known:
             self.reports.over(key)
 
     def _release(self, attempt: Attempt) -> None:

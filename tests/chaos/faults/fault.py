@@ -33,6 +33,10 @@ class Fault:
         """The node that it is about."""
         return self.cluster.nodes[self.strike.node % len(self.cluster.nodes)]
 
+    async def ready(self) -> bool:
+        """Wait until it may strike; False if it had better not."""
+        return True
+
     async def begin(self) -> None:
         """Strike."""
         raise NotImplementedError

@@ -13,6 +13,9 @@ from tests.chaos.faults.fault import Fault
 class Killed(Fault):
     """One node. It comes back on the same machine, so that its death is known at once, or as another one, elsewhere."""
 
+    async def ready(self) -> bool:
+        return await self.cluster.untried()
+
     async def begin(self) -> None:
         self._kill(self.node)
 

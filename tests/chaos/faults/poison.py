@@ -15,6 +15,9 @@ from tests.chaos.flows import FLOWS
 class Poison(Fault):
     """One workflow that nobody survives. It is over when it was convicted; then it is terminated."""
 
+    async def ready(self) -> bool:
+        return await self.cluster.calm() and await self.cluster.untried()
+
     async def begin(self) -> None:
         how = self.dice.choice(("exit", "segv", "oom", "block", "loop"))
         self.id = f"poisoned-{self.strike.number}"

@@ -18,6 +18,8 @@ PROMISE: Final = re.compile(r"(I\d+): (.*)", re.DOTALL)
 
 def judge_instance(case: Case, timers: list[Timer]) -> Violation | None:
     """What is broken first; None if nothing is. Timers that fired are added to the list."""
+    if case.view.status == "blocked" and case.flow != "poisoned":
+        return Violation(promise="I18", instance=case.view.id, text=f"it is blocked: {case.view.blocked}")
     if case.view.status not in TERMINAL:
         return Violation(promise="I23", instance=case.view.id, text=f"it is {case.view.status} in the end")
     try:

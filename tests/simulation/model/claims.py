@@ -24,7 +24,7 @@ class ClaimStatements(Model):
             and row["wake_at"] is not None and row["wake_at"] <= self.now
             and (row["status"] != "blocked" or row["blocked_by"] != digest[row["definition"]])
         ]  # fmt: skip
-        due.sort(key=lambda row: (row["priority"], row["wake_at"]))
+        due.sort(key=lambda row: (row["priority"], row["wake_at"], row["key"]))
         return [self._claimed(me, row) for row in due[:limit] if self.passes(me)]
 
     def _claimed(self, me: int, row: Row) -> Row:
@@ -102,12 +102,19 @@ class ClaimStatements(Model):
         return None if told else row["lost_owner"]
 
     def histories(self, keys: Sequence[UUID]) -> list[Row]:
-        return [row for key in sorted(keys) for row in (*self._events(key), *self._inbox(key))]
+        return [
+            row for key in sorted(keys) for row in (*self._events(key), *self._queued(key), *self._inbox(key))
+        ]
 
     def _events(self, key: UUID) -> Iterator[Row]:
         for event in self.tables.events.get(key, ()):
             times = {column: event[column] for column in ("at", "issued", "trail")}
             yield _part(0, key, event["seq"], name=event["type"], payload=event["data"], **times)
+
+    def _queued(self, key: UUID) -> Iterator[Row]:
+        for instance, command in sorted(self.tables.tasks):
+            if instance == key:
+                yield _part(1, key, command, name=self.tables.tasks[key, command]["step"])
 
     def _inbox(self, key: UUID) -> Iterator[Row]:
         for number, message in sorted(self.tables.inbox.get(key, {}).items()):

@@ -47,6 +47,10 @@ class Database:
         """Whether this node is alive."""
         return self.statements.passes(fence)
 
+    def leader(self) -> dict[str, Any]:
+        """Who has the lead, and until when."""
+        return self.statements.tables.leader
+
     def statuses(self) -> list[str]:
         """Of all instances."""
         return [row["status"] for row in self.statements.tables.instances.values()]
@@ -55,7 +59,7 @@ class Database:
         """All that is stored."""
         tables = self.statements.tables
         rows = sorted(tables.instances.values(), key=lambda row: row["id"])
-        return {"instances": rows, "events": tables.events, "inbox": tables.inbox}
+        return {"instances": rows, "events": tables.events, "inbox": tables.inbox, "tasks": len(tables.tasks)}
 
     def close(self) -> None:
         """Nothing to let go of."""

@@ -8,15 +8,17 @@ from uuid import UUID
 
 import asyncpg
 
-from tests.simulation.model.tables import Model, Row, new_instance, unnest
+from tests.simulation.model.tables import Model, Row, array_of, documents_of, new_instance, unnest
 
 
 class JournalStatements(Model):
     """In the order in which a batch runs them."""
 
-    def insert_owned(self, me: int, *columns: Sequence[Any]) -> list[Row]:
+    def insert_owned(self, me: int, *columns: str) -> list[Row]:
+        keys, *names, inputs, digests = columns
+        read = array_of(keys, UUID), *map(array_of, names), documents_of(inputs), array_of(digests, _bytes)
         inserted = []
-        for start in sorted(unnest(columns), key=lambda start: str(start[1])):
+        for start in sorted(unnest(read), key=lambda start: str(start[1])):
             key, id_, definition, version, priority, at, created_by, input_, digest = start
             if id_ not in self.tables.ids and self.passes(me):
                 self.insert(new_instance(
@@ -26,15 +28,18 @@ class JournalStatements(Model):
                 inserted.append({"key": key})
         return inserted
 
-    def lock_instances(self, keys: Sequence[UUID]) -> list[Row]:
-        rows = [self.tables.instances[key] for key in sorted(set(keys)) if key in self.tables.instances]
+    def lock_instances(self, keys: str) -> list[Row]:
+        asked = sorted(set(array_of(keys, UUID) or ()))
+        rows = [self.tables.instances[key] for key in asked if key in self.tables.instances]
         return [{"key": row["key"], "owner": row["owner"], "mail": row["mail"]} for row in rows]
 
-    def insert_events(self, me: int, *columns: Sequence[Any]) -> list[Row]:
+    def insert_events(self, me: int, *columns: str) -> list[Row]:
         if not self.passes(me):  # the condition leaves no row that could be there twice
             return []
+        keys, *numbers, payloads = columns
         written = []
-        for key, seq, type_, at, issued, trail, data in unnest(columns):
+        read = array_of(keys, UUID), *map(array_of, numbers), documents_of(payloads)
+        for key, seq, type_, at, issued, trail, data in unnest(read):
             history = self.tables.events.setdefault(key, [])
             if any(event["seq"] == seq for event in history):
                 raise asyncpg.UniqueViolationError(f"events_pkey: ({key}, {seq}) exists")
@@ -47,9 +52,21 @@ class JournalStatements(Model):
     def set_deadlines(self, me: int, *columns: Sequence[Any]) -> list[Row]:
         return [self._set(key, deadline=at) for key, at in unnest(columns) if self.passes(me)]
 
-    def update_instances(self, me: int, *columns: Sequence[Any] | None) -> list[Row]:
+    def update_instances(self, me: int, keys: str, *columns: str | None) -> list[Row]:
+        kinds = (
+            array_of,
+            array_of,
+            array_of,
+            documents_of,
+            documents_of,
+            documents_of,
+            array_of,
+            array_of,
+            documents_of,
+        )
+        read = [kind(column) for kind, column in zip(kinds, columns, strict=True)]
         written = []
-        for change in unnest(columns):
+        for change in unnest([array_of(keys, UUID), *read]):
             key, status, release, wake_at, waits, result, error, ended_at, blocked_by, blocked = change
             if self.passes(me):
                 if status == "paused" and waits is None:
@@ -66,8 +83,13 @@ class JournalStatements(Model):
         row.update(columns)
         return row
 
-    def delete_leftovers(self, me: int, keys: Sequence[UUID]) -> list[Row]:
-        return [row for key in keys if self.passes(me) for row in self.tables.inbox.pop(key, {}).values()]
+    def delete_leftovers(self, me: int, keys: str) -> list[Row]:
+        ended = array_of(keys, UUID) or ()
+        if not self.passes(me):
+            return []
+        for task in [task for task in self.tables.tasks if task[0] in ended]:
+            del self.tables.tasks[task]
+        return [row for key in ended for row in self.tables.inbox.pop(key, {}).values()]
 
     def delete_messages(self, me: int, keys: Sequence[UUID], numbers: Sequence[int]) -> list[Row]:
         gone = []
@@ -87,3 +109,7 @@ class JournalStatements(Model):
             }
             for row in rows
         ]
+
+
+def _bytes(text: str) -> bytes:
+    return bytes.fromhex(text.removeprefix("\\x"))

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
-from tests.simulation.model.tables import Model, Row
+from tests.simulation.model.tables import Row
+from tests.simulation.model.tasks import TaskStatements
 
 CONVICTION = (
     "{} nodes in a row died while they ran it, and it made no progress in between. On the last one, {}, it was "
@@ -15,15 +16,17 @@ CONVICTION = (
 )
 
 
-class NodeStatements(Model):
+class NodeStatements(TaskStatements):
     """Who lives, who is declared dead, and what becomes of what the dead held."""
 
     def register_node(self, name: str, host: str, boot_id: str, home_id: str, *columns: Any) -> list[Row]:
         fence = len(self.tables.nodes) + 1
         self.tables.nodes[fence] = {
             "fence": fence, "name": f"{name}-{fence}", "boot_id": boot_id, "home_id": home_id,
-            "definitions": columns[3], "lease": columns[6], "code": json.loads(columns[8]), "heartbeat": 0,
+            "roles": columns[1], "queues": columns[2], "definitions": columns[3], "lease": columns[6],
+            "code": json.loads(columns[8]), "heartbeat": 0,
             "status": "alive", "seen_at": self.now, "ended_at": None, "declared_by": None, "cause": None,
+            "draining_at": None, "grace": None,
         }  # fmt: skip
         return [{"fence": fence, "now": self.now}]
 
@@ -32,7 +35,17 @@ class NodeStatements(Model):
         if node["status"] != "alive":
             return []
         node.update(heartbeat=node["heartbeat"] + 1, seen_at=self.now)
-        return [{"heartbeat": node["heartbeat"], "now": self.now, "draining": False, "grace": None}]
+        return [{"heartbeat": node["heartbeat"], "now": self.now, **self._leaving(node)}]
+
+    def _leaving(self, node: Row) -> Row:
+        return {"draining": node["draining_at"] is not None, "grace": node["grace"]}
+
+    def drain_nodes(self, fences: Sequence[int], grace: float | None) -> list[Row]:
+        told = [self.tables.nodes[fence] for fence in fences if self.passes(fence)]
+        for node in told:
+            node["draining_at"] = self.now if node["draining_at"] is None else node["draining_at"]
+            node["grace"] = node["grace"] if grace is None else grace
+        return [{"fence": node["fence"], "name": node["name"]} for node in told]
 
     def watch_nodes(self, me: int, boot_id: str, home_id: str) -> list[Row]:
         return [
@@ -76,7 +89,7 @@ class NodeStatements(Model):
     def free_instances(self, lost: int, counts: bool) -> list[Row]:
         held = self._held(lost)
         judged = [(row, counts + self._suspected_before(row)) for row in held]
-        suspects = sum(suspicion > 1 for _, suspicion in judged)
+        suspects = sum(suspicion > 1 for _, suspicion in judged) + len(self._on_trial(lost))
         return [
             self._freed(row, lost, suspicion, counts=counts, convicted=counts and suspicion > 2 and suspects == 1)
             for row, suspicion in judged
@@ -110,12 +123,6 @@ class NodeStatements(Model):
             "blocked": f'{{"message" : "{message}", "recorded" : "", "asked" : ""}}',
         }
 
-    def free_tasks(self, _worker: int, _counts: bool, _suspects: int) -> list[Row]:
-        return []
-
-    def hold_tasks(self, _me: int, _keys: Sequence[UUID], _paused: Sequence[bool]) -> list[Row]:
-        return []
-
     def count_freed(self, _fence: int, _instances: int, _tasks: int) -> list[Row]:
         return []
 
@@ -132,8 +139,9 @@ class NodeStatements(Model):
         return [{"key": row["key"]} for row in accused]
 
     def lost_owners(self) -> list[Row]:
-        owners = {row["owner"] for row in self.tables.instances.values() if row["owner"] is not None}
-        return [{"fence": fence} for fence in sorted(owners) if not self.passes(fence)]
+        owners = {row["owner"] for row in self.tables.instances.values()}
+        holders = owners | {task["worker"] for task in self.tables.tasks.values()}
+        return [{"fence": fence} for fence in sorted(holders - {None}) if not self.passes(fence)]
 
     def clear_suspicion(self, me: int, keys: Sequence[UUID]) -> list[Row]:
         found = [self.tables.instances[key] for key in keys if key in self.tables.instances]

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import json
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
@@ -19,6 +20,7 @@ class Tables:
     ids: dict[str, UUID] = field(default_factory=dict)
     events: dict[UUID, list[Row]] = field(default_factory=dict)
     inbox: dict[UUID, dict[int, Row]] = field(default_factory=dict)
+    tasks: dict[tuple[UUID, int], Row] = field(default_factory=dict)
     nodes: dict[int, Row] = field(default_factory=dict)
     leader: Row = field(default_factory=lambda: {"fence": None, "term": 0, "until": 0})
 
@@ -29,6 +31,7 @@ class Tables:
             dict(self.ids),
             {key: list(rows) for key, rows in self.events.items()},
             {key: dict(rows) for key, rows in self.inbox.items()},
+            {key: dict(row) for key, row in self.tasks.items()},
             {fence: dict(row) for fence, row in self.nodes.items()},
             dict(self.leader),
         )
@@ -71,3 +74,16 @@ def unnest(columns: Sequence[Sequence[Any] | None]) -> Iterable[tuple[Any, ...]]
     """Rows of parallel arrays; a null stands for a column of nulls."""
     rows = max(len(column) for column in columns if column is not None)
     return zip(*([None] * rows if column is None else column for column in columns), strict=True)
+
+
+def array_of(text: str | None, make: Callable[[Any], Any] | None = None) -> list[Any] | None:
+    """What PostgreSQL reads from an array literal of `core.store.columns`."""
+    if text is None:
+        return None
+    values = json.loads(f"[{text[1:-1]}]")
+    return values if make is None else [make(value) for value in values]
+
+
+def documents_of(text: str) -> list[str | None]:
+    """As `string_to_array(…, chr(30), '')`."""
+    return [part or None for part in text.split("\x1e")]

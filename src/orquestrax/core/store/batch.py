@@ -14,6 +14,7 @@ from typing import Any
 import asyncpg
 
 from orquestrax.base import faultpoint
+from orquestrax.core.store.columns import array, array_or_null, documents
 from orquestrax.core.store.fence import Fence, commit
 from orquestrax.core.store.statements import statement
 from orquestrax.core.store.taskrows import columns_of
@@ -38,12 +39,12 @@ class BatchWriter:
         a connection error when the outcome is unknown.
         """
         await self.fence.begin(self.connection)
-        verdicts = {id(write): Verdict.COMMITTED for write in writes}
-        await self._insert_starts([write for write in writes if write.start is not None], verdicts)
+        refused: dict[int, Verdict] = {}  # by `id`
+        await self._insert_starts([write for write in writes if write.start is not None], refused)
         await self._lock_rows(
-            [w for w in writes if (w.change is not None or w.withdrawn) and w.start is None], verdicts
+            [w for w in writes if (w.change is not None or w.withdrawn) and w.start is None], refused
         )
-        kept = [write for write in writes if verdicts[id(write)] is Verdict.COMMITTED]
+        kept = [write for write in writes if id(write) not in refused] if refused else writes
         await self._insert_events(kept)
         await self._set_deadlines([write for write in kept if write.deadline is not None])
         await self._update_rows([write for write in kept if write.change is not None])
@@ -53,23 +54,27 @@ class BatchWriter:
         faultpoint.reach("journal.before_commit")
         await commit(self.connection)
         faultpoint.reach("journal.after_commit")
-        return [verdicts[id(write)] for write in writes]
+        return (
+            [refused.get(id(w), Verdict.COMMITTED) for w in writes]
+            if refused
+            else [Verdict.COMMITTED] * len(writes)
+        )
 
-    async def _insert_starts(self, starts: list[Write], verdicts: dict[int, Verdict]) -> None:
+    async def _insert_starts(self, starts: list[Write], refused: dict[int, Verdict]) -> None:
         if not starts:
             return
         new = [(write.start, write.started_at) for write in starts if write.start is not None]
         rows = await self._fetch(
             "insert_owned",
-            [start.key for start, _ in new],
-            [start.id for start, _ in new],
-            [start.definition for start, _ in new],
-            [start.version for start, _ in new],
-            [start.priority for start, _ in new],
-            [at for _, at in new],
-            [start.created_by for start, _ in new],
-            [start.input.decode() for start, _ in new],
-            [start.digest for start, _ in new],
+            array([start.key for start, _ in new]),
+            array([start.id for start, _ in new]),
+            array([start.definition for start, _ in new]),
+            array([start.version for start, _ in new]),
+            array([start.priority for start, _ in new]),
+            array([at for _, at in new]),
+            array([start.created_by for start, _ in new]),
+            documents([start.input for start, _ in new]),
+            array([f"\\x{start.digest.hex()}" for start, _ in new]),
         )
         inserted = {row["key"] for row in rows}
         if not inserted:
@@ -77,36 +82,36 @@ class BatchWriter:
         for write in starts:
             write.parked = _releases(write)
             if write.key not in inserted:
-                verdicts[id(write)] = Verdict.TAKEN
+                refused[id(write)] = Verdict.TAKEN
 
-    async def _lock_rows(self, changes: list[Write], verdicts: dict[int, Verdict]) -> None:
+    async def _lock_rows(self, changes: list[Write], refused: dict[int, Verdict]) -> None:
         if not changes:
             return
         statement = await self._prepare("lock_instances")
-        rows = {row["key"]: row for row in await statement.fetch([write.key for write in changes])}
+        rows = {row["key"]: row for row in await statement.fetch(array([w.key for w in changes]))}
         for write in changes:
             row = rows.get(write.key)
             if row is None or row["owner"] != self.fence.number:
-                verdicts[id(write)] = Verdict.LOST
+                refused[id(write)] = Verdict.LOST
             elif row["mail"] != write.read_mail and write.strict:
-                verdicts[id(write)] = Verdict.MAIL
+                refused[id(write)] = Verdict.MAIL
             else:
                 write.parked = _releases(write) and row["mail"] == write.read_mail
 
-    async def _insert_events(self, writes: list[Write]) -> None:
-        rows = [(write.key, event) for write in writes for event in write.events]
-        if not rows:
+    async def _insert_events(self, writes: Sequence[Write]) -> None:
+        events = [event for write in writes for event in write.events]
+        if not events:
             return
         await self._execute(
             "insert_events",
-            len(rows),
-            [key for key, _ in rows],
-            [event.seq for _, event in rows],
-            [event.type for _, event in rows],
-            [event.at for _, event in rows],
-            [event.issued for _, event in rows],
-            [event.trail for _, event in rows],
-            [event.data.decode() if isinstance(event.data, bytes) else event.data for _, event in rows],
+            len(events),
+            array([write.key for write in writes for _ in write.events]),
+            array([event.seq for event in events]),
+            array([event.type for event in events]),
+            array([event.at for event in events]),
+            array([event.issued for event in events]),
+            array([event.trail for event in events]),
+            documents([e.data if isinstance(e.data, bytes) else e.data.encode() for e in events]),
         )
 
     async def _set_deadlines(self, writes: list[Write]) -> None:
@@ -121,20 +126,20 @@ class BatchWriter:
         await self._execute(
             "update_instances",
             len(changes),
-            [key for key, _ in changes],
-            [change.status for _, change in changes],
-            [change.release for _, change in changes],
-            _column([change.wake_at for _, change in changes]),
-            _column([_text(change.waits) for _, change in changes]),
-            _column([_text(change.result) for _, change in changes]),
-            _column([_text(change.error) for _, change in changes]),
-            _column([change.ended_at for _, change in changes]),
-            _column([change.blocked_by for _, change in changes]),
-            _column([_text(change.blocked) for _, change in changes]),
+            array([key for key, _ in changes]),
+            array([change.status for _, change in changes]),
+            array([change.release for _, change in changes]),
+            array_or_null([change.wake_at for _, change in changes]),
+            documents([change.waits for _, change in changes]),
+            documents([change.result for _, change in changes]),
+            documents([change.error for _, change in changes]),
+            array_or_null([change.ended_at for _, change in changes]),
+            array_or_null([change.blocked_by for _, change in changes]),
+            documents([change.blocked for _, change in changes]),
         )
         ended = [write.key for write in writes if write.ends and write.start is None]
         if ended:
-            await self._fetch("delete_leftovers", ended)
+            await self._fetch("delete_leftovers", array(ended))
 
     async def _hold_tasks(self, writes: list[Write]) -> None:
         """Also those that this same batch has inserted."""
@@ -143,20 +148,22 @@ class BatchWriter:
                 "hold_tasks", [write.key for write in writes], [write.holds for write in writes]
             )
 
-    async def _delete_messages(self, writes: list[Write]) -> None:
+    async def _delete_messages(self, writes: Sequence[Write]) -> None:
         """Those that are gone already are no fault: a first try, of unknown outcome, has deleted them."""
-        read = [(write.key, number) for write in writes if not write.ends for number in write.consumed]
+        ongoing = [write for write in writes if write.consumed and not write.ends]
+        read = [(write.key, number) for write in ongoing for number in write.consumed]
         if read and await self._affected(
             "delete_messages", [key for key, _ in read], [n for _, n in read]
         ) < len(read):
             await self.fence.check(self.connection, self.schema)
 
-    async def _change_tasks(self, writes: list[Write]) -> None:
+    async def _change_tasks(self, writes: Sequence[Write]) -> None:
         """Steps for the cluster's queues, and those that nobody waits for; a task that is gone already is no fault."""
         new = [(write.key, task) for write in writes for task in write.tasks]
         if new:
             await self._execute("insert_tasks", len(new), *columns_of(new))
-        gone = [(write.key, command) for write in writes if not write.ends for command in write.withdrawn]
+        ongoing = [write for write in writes if write.withdrawn and not write.ends]
+        gone = [(write.key, command) for write in ongoing for command in write.withdrawn]
         if gone and await self._affected(
             "delete_tasks", [key for key, _ in gone], [command for _, command in gone]
         ) < len(gone):
@@ -168,16 +175,16 @@ class BatchWriter:
             prepared = self._prepared[name] = await self.connection.prepare(statement(self.schema, name))
         return prepared
 
-    async def _fetch(self, name: str, *columns: list[Any] | None) -> Any:
+    async def _fetch(self, name: str, *columns: Any) -> Any:
         return await (await self._prepare(name)).fetch(self.fence.number, *columns)
 
-    async def _affected(self, name: str, *columns: list[Any] | None) -> int:
+    async def _affected(self, name: str, *columns: Any) -> int:
         """Run a write and return how many rows it has touched."""
         prepared = await self._prepare(name)
         await prepared.fetch(self.fence.number, *columns)
         return int(prepared.get_statusmsg().rsplit(" ", 1)[1])
 
-    async def _execute(self, name: str, expected: int, *columns: list[Any] | None) -> None:
+    async def _execute(self, name: str, expected: int, *columns: Any) -> None:
         """Run a write that must touch exactly `expected` rows."""
         written = await self._affected(name, *columns)
         if written != expected:
@@ -196,12 +203,3 @@ def _settled(write: Write) -> RowChange:
     if not change.release or write.parked:
         return change
     return RowChange(status=change.status, waits=change.waits)
-
-
-def _column(values: list[Any]) -> list[Any] | None:
-    """A column of nulls alone is sent as one null: `unnest` pads the shorter columns with nulls."""
-    return values if any(value is not None for value in values) else None
-
-
-def _text(payload: bytes | None) -> str | None:
-    return None if payload is None else payload.decode()

@@ -72,14 +72,19 @@ async def declare_dead(
 
 
 async def absolve(address: Address, fence: int) -> int:
-    """This node was declared dead and lives: nothing that it held was the cause. Returns how many had been suspected.
+    """This node was declared dead and lives: nothing that it held was the cause.
+
+    Returns how many instances and steps had been suspected.
 
     Raises DatabaseError.
     """
     connection = await connect(address, name="orquestrax absolves")
     try:
-        absolving = connection.fetch(statement(address.schema, "absolve"), fence)
-        return len(await within(connection, absolving, address.deadline))
+        accused = 0
+        for name in ("absolve", "absolve_tasks"):
+            absolving = connection.fetch(statement(address.schema, name), fence)
+            accused += len(await within(connection, absolving, address.deadline))
+        return accused
     except (*CONNECTION_LOST, asyncpg.PostgresError) as error:
         raise explain(address.dsn, error) from error
     finally:
@@ -157,6 +162,6 @@ async def _free(
 ) -> tuple[list[asyncpg.Record], int]:
     """The instances that were freed, and how many tasks."""
     instances = await connection.fetch(statement(schema, "free_instances"), fence, counts)
-    suspects = sum(row["suspicion"] > 1 for row in instances)
+    suspects = [row["key"] for row in instances if row["suspicion"] > 1]
     tasks = await connection.execute(statement(schema, "free_tasks"), fence, counts, suspects)
     return instances, int(tasks.rsplit(" ", 1)[1])

@@ -92,7 +92,7 @@ class NodeStore(Held):
         async with self._connected() as connection:
             await self.fence.begin_exclusive(connection)
             await connection.fetch(self._sql("release_instances"), self.fence.number)
-            await connection.fetch(self._sql("free_tasks"), self.fence.number, False, 0)
+            await connection.fetch(self._sql("free_tasks"), self.fence.number, False, [])
             await connection.fetch(self._sql("end_node"), self.fence.number, "stopped", None)
             await commit(connection)
 
