@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -26,7 +27,7 @@ from orquestrax.core.store.database import CONNECTION_LOST, Address
 from orquestrax.core.store.migrate import migrate
 from orquestrax.settings import Settings
 from tests.chaos.clock import Clock
-from tests.chaos.network import Network
+from tests.chaos.network import Network, remove_left_behind
 from tests.chaos.postgres import Postgres
 from tests.chaos.witness import install_witness
 from tests.store.proxy import Proxy
@@ -36,6 +37,8 @@ HEARTBEAT, LEASE, POLL = 1.0, 5.0, 1.0  # seconds: the defaults' proportions, in
 DEADLINE: Final = 4.0
 GRACE: Final = 5.0
 PATIENCE: Final = 60.0
+LEASH: Final = ("setpriv", "--pdeathsig", "KILL") if shutil.which("setpriv") else ()
+"""What a node's command begins with, so that it does not outlive us, however we end."""
 FLOWS: Final = Path(__file__).with_name("flows.py")
 ON_TRIAL: Final = """
     select from {schema}.instances as i
@@ -91,7 +94,7 @@ class Node:
         ]  # fmt: skip
         with (self.folder / f"node-{self.number}.log").open("ab") as log:
             self.process = subprocess.Popen(
-                [*(self.network.enter if self.network else []), *command],
+                [*LEASH, *(self.network.enter if self.network else []), *command],
                 cwd=self.folder, env=environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
             )  # fmt: skip
         self.began, self.killed = time.monotonic(), False
@@ -199,6 +202,8 @@ async def running(
         address = Address(dsn=postgres.dsn, schema=SCHEMA, deadline=DEADLINE)
         await migrate(address)
         await install_witness(address)
+        if networks:
+            remove_left_behind()
         nodes = []
         for number, home in enumerate(homes):
             network = _network(stack, number) if networks else None
