@@ -14,7 +14,7 @@ from tests.chaos.report import Violation
 from tests.chaos.verdict.evidence import Case, Evidence, Incarnation, Noted
 
 NODES: Final = 5
-"""So many may die of a poison body (I18): two of a part of its instance, then three of a step of a queue, counted anew."""
+"""So many may die of a poison body (I18): two while its instance runs it, then three of a step of a queue, anew."""
 TRANSACTIONAL: Final = "book"
 
 
