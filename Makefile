@@ -11,7 +11,7 @@ TEST := $(VENV)/.test
 CANDIDATES := python3.14 python3.13 python3.12 python3.11 python3
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test verify nightly chaos soak reliability check format bench bench-peers clean
+.PHONY: help setup run test verify nightly chaos soak reliability check format bench bench-scale bench-peers clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' Makefile | sed 's/:.*## /	/' | expand -t 12
@@ -62,9 +62,15 @@ format: $(TEST) ## rewrite the code in the house's style
 	@$(BIN)/ruff format .
 	@$(BIN)/ruff check --fix .
 
-bench: $(RUN) ## W1 to W4 and W7, then W5 and W10: tables and JSON (ROUNDS=3)
+bench: $(RUN) ## W1 to W4 and W7, then W5 and W10, W6 and W8: tables and JSON (ROUNDS=3)
 	@$(BIN)/python -m bench $(ROUNDS)
 	@$(BIN)/python -m bench.cluster $(ROUNDS)
+	@$(BIN)/python -m bench.asleep
+	@$(BIN)/python -m bench.takeover
+
+bench-scale: $(RUN) ## W6 with a million asleep and 100,000 due, W9 with ten million events stored: a quarter of an hour
+	@$(BIN)/python -m bench.asleep 1000000 100000
+	@$(BIN)/python -m bench.stored 10000000
 
 bench-peers: $(RUN) ## the same in DBOS, Restate, Absurd and Oban beside it, installed by itself (ROUNDS=3)
 	@$(BIN)/python -m bench.peers.run $(ROUNDS)

@@ -1,7 +1,9 @@
 """W5 and W10: nodes as processes of their own. `python -m bench.cluster [rounds]`.
 
-W5   a client process starts one no-op workflow on a worker process and awaits it, idle
-W10  two engine+worker nodes against one: one-step workflows, and queued steps of 5 ms of waiting with 8 slots a node
+W5   a client process starts one no-op workflow on a worker process and awaits it, idle; three commits follow one
+     another there, so a lone commit is measured beside it
+W10  two engine+worker nodes against one: one-step workflows, and queued steps of 5 ms of waiting with 8 slots a node.
+     Client, nodes and server share the machine: what each workflow or step costs all of them together is the bound
 """
 
 from __future__ import annotations
@@ -13,14 +15,14 @@ import statistics
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 
 import uvloop
 
 import orquestrax as ox
+from bench.spending import Spent, lone_commit, spending
 from bench.workloads import noop, one_step, run_many, run_one
 from orquestrax.core.store.database import Address
 from orquestrax.core.store.embedded import start_embedded
@@ -68,6 +70,14 @@ class Nodes:
         environment = {**os.environ, "ORQUESTRAX_HOME": str(self._home)}
         return subprocess.Popen([*command, *flags, *where], env=environment, stderr=subprocess.DEVNULL)
 
+    def spending(self) -> AbstractAsyncContextManager[Spent]:
+        """What is spent in the block."""
+        return spending(self._dsn, [process.pid for process in self._running])
+
+    async def lone_commit(self) -> float:
+        """Milliseconds."""
+        return await lone_commit(self._dsn)
+
     def stop(self) -> None:
         """All of them."""
         for process in self._running:
@@ -106,14 +116,14 @@ async def _latency(client: ox.Client, total: int = 300) -> dict[str, float]:
     return {"p50_ms": round(times[total // 2] * 1e3, 2), "p99_ms": round(times[total * 99 // 100] * 1e3, 2)}
 
 
-async def _one_step(client: ox.Client, total: int = 3_000) -> float:
+async def _one_step(client: ox.Client, nodes: Nodes, name: str, total: int = 3_000) -> dict[str, float]:
     await run_many(client, one_step, 200, 100)
-    began = time.perf_counter()
-    await run_many(client, one_step, total, AT_ONCE * 10)
-    return total / (time.perf_counter() - began)
+    async with nodes.spending() as spent:
+        await run_many(client, one_step, total, AT_ONCE * 10)
+    return spent.of_each(f"W10 {name}, W1", total)
 
 
-async def _queued(client: ox.Client, total: int = 30) -> float:
+async def _queued(client: ox.Client, nodes: Nodes, name: str, total: int = 30) -> dict[str, float]:
     await asyncio.gather(*(run_one(client, spread, WIDTH) for _ in range(2)))
     left = iter(range(total))
 
@@ -121,9 +131,9 @@ async def _queued(client: ox.Client, total: int = 30) -> float:
         for _ in left:
             await run_one(client, spread, WIDTH)
 
-    began = time.perf_counter()
-    await asyncio.gather(*(worker() for _ in range(AT_ONCE)))
-    return total * WIDTH / (time.perf_counter() - began)
+    async with nodes.spending() as spent:
+        await asyncio.gather(*(worker() for _ in range(AT_ONCE)))
+    return spent.of_each(f"W10 {name}, steps", total * WIDTH)
 
 
 async def _round(client: ox.Client, nodes: Nodes) -> dict[str, float]:
@@ -131,18 +141,17 @@ async def _round(client: ox.Client, nodes: Nodes) -> dict[str, float]:
     await nodes.start(client)
     latency = await _latency(client)
     found |= {f"W5 {name}": value for name, value in latency.items()}
-    found["W10 one node, W1 /s"] = await _one_step(client)
-    await nodes.start(client)
-    found["W10 two nodes, W1 /s"] = await _one_step(client)
-    nodes.stop()
-    await nodes.start(client, "--slots", str(SLOTS))
-    found["W10 one node, queued steps/s"] = await _queued(client)
-    await nodes.start(client, "--slots", str(SLOTS))
-    found["W10 two nodes, queued steps/s"] = await _queued(client)
-    nodes.stop()
-    found["W10 queued, two against one"] = (
-        found["W10 two nodes, queued steps/s"] / found["W10 one node, queued steps/s"]
-    )
+    found["W5 lone commit ms"] = await nodes.lone_commit()
+    for flags, measure, what in (((), _one_step, "W1"), (("--slots", str(SLOTS)), _queued, "steps")):
+        if flags:
+            await nodes.start(client, *flags)
+        found |= await measure(client, nodes, "one node")
+        await nodes.start(client, *flags)
+        found |= await measure(client, nodes, "two nodes")
+        nodes.stop()
+        found[f"W10 {what}, two against one"] = (
+            found[f"W10 two nodes, {what} /s"] / found[f"W10 one node, {what} /s"]
+        )
     return found
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -26,7 +27,7 @@ from orquestrax.core.store.database import CONNECTION_LOST, Address
 from orquestrax.core.store.migrate import migrate
 from orquestrax.settings import Settings
 from tests.chaos.clock import Clock
-from tests.chaos.network import Network
+from tests.chaos.network import Network, remove_left_behind
 from tests.chaos.postgres import Postgres
 from tests.chaos.witness import install_witness
 from tests.store.proxy import Proxy
@@ -36,6 +37,9 @@ HEARTBEAT, LEASE, POLL = 1.0, 5.0, 1.0  # seconds: the defaults' proportions, in
 DEADLINE: Final = 4.0
 GRACE: Final = 5.0
 PATIENCE: Final = 60.0
+SERVES: Final = b"Ctrl-C stops it"
+LEASH: Final = ("setpriv", "--pdeathsig", "KILL") if shutil.which("setpriv") else ()
+"""What a node's command begins with, so that it does not outlive us, however we end."""
 FLOWS: Final = Path(__file__).with_name("flows.py")
 ON_TRIAL: Final = """
     select from {schema}.instances as i
@@ -61,10 +65,21 @@ class Node:
     away: bool = False
     killed: bool = False
     began: float = 0.0
+    said: int = 0
 
     @property
     def lives(self) -> bool:
         return self.process is not None and self.process.poll() is None
+
+    @property
+    def log(self) -> Path:
+        """What its processes have said, one after the other; `said` is how much that was before the present one."""
+        return self.folder / f"node-{self.number}.log"
+
+    @property
+    def serves(self) -> bool:
+        """Whether its process has said so, which it does once it can be told to drain."""
+        return SERVES in self.log.read_bytes()[self.said :]
 
     @property
     def pid(self) -> int:
@@ -89,9 +104,10 @@ class Node:
             sys.executable, "-m", "orquestrax", "start", str(FLOWS), "--roles", self.roles, "--slots", "12",
             "--grace", str(GRACE), "--database", self.proxy.address.dsn, "--namespace", SCHEMA,
         ]  # fmt: skip
-        with (self.folder / f"node-{self.number}.log").open("ab") as log:
+        with self.log.open("ab") as log:
+            self.said = log.tell()
             self.process = subprocess.Popen(
-                [*(self.network.enter if self.network else []), *command],
+                [*LEASH, *(self.network.enter if self.network else []), *command],
                 cwd=self.folder, env=environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
             )  # fmt: skip
         self.began, self.killed = time.monotonic(), False
@@ -140,7 +156,7 @@ class Cluster:
     async def until_alive(self, *nodes: Node) -> None:
         """Until each of them serves, whatever became of its process meanwhile."""
         async with asyncio.timeout(2 * PATIENCE):
-            while not {node.pid for node in nodes} <= await self.alive():
+            while not {node.pid for node in nodes} <= await self.alive() or not all(n.serves for n in nodes):
                 await asyncio.sleep(0.1)
 
     async def calm(self) -> bool:
@@ -199,6 +215,8 @@ async def running(
         address = Address(dsn=postgres.dsn, schema=SCHEMA, deadline=DEADLINE)
         await migrate(address)
         await install_witness(address)
+        if networks:
+            remove_left_behind()
         nodes = []
         for number, home in enumerate(homes):
             network = _network(stack, number) if networks else None

@@ -31,7 +31,7 @@ from tests.checker import Call
 USUAL: Final = (
     *("chain", "letters", "careful") * 4, *("fan", "sleeper", "patient") * 2, "limited", "parcel", "misfit",
 )  # fmt: skip
-WAITS: Final = 20.0  # seconds for a result, then the client asks again
+WAITS: Final = 60.0  # seconds for a result, then the client asks again
 
 
 @dataclass

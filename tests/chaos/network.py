@@ -6,10 +6,13 @@ Needs root, `ip` (iproute2) and `nft` (nftables); a firewall drops packets witho
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 from dataclasses import dataclass
 from typing import Final, Literal
+
+import psutil
 
 Way = Literal["both", "deaf", "mute"]
 PREFIX: Final = "oxchaos"
@@ -91,6 +94,14 @@ class Network:
     def remove(self) -> None:
         """With it goes its wire."""
         _ip("netns", "del", self.name)
+
+
+def remove_left_behind() -> None:
+    """Networks of runs that were killed."""
+    listed = subprocess.run(["ip", "netns", "list"], check=True, capture_output=True, text=True).stdout
+    for name in re.findall(rf"^{PREFIX}\d+n\d+", listed, re.MULTILINE):
+        if not psutil.pid_exists(int(name.removeprefix(PREFIX).partition("n")[0])):
+            _ip("netns", "del", name)
 
 
 def _ip(*arguments: str) -> None:

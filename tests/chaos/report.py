@@ -71,7 +71,8 @@ class Report(msgspec.Struct, kw_only=True):
     instances    by their final status
     bodies       how often bodies of steps ran; `extra` those that ran again, by recorded cause
     deaths       incarnations that were declared dead, by how it was noticed: `gone` or `silent`
-    takeovers    from a node's last sign of life until the last of its instances went on, by the same
+    takeovers    from a node's last sign of life until the last of its instances went on, by the same; those during
+                 which anything else was struck, too (other nodes, the database), stand apart
     timers       how late timers fired by the database's clock, while no fault was at work or had just been
     timers_struck  the same of all others; the longest of them are outages
     gap          the longest time between two successes of clients; `gap_in` are the faults during it

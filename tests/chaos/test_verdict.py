@@ -10,10 +10,10 @@ from uuid import UUID
 import msgspec
 import pytest
 
-from orquestrax.core.store.clientverbs import EventView, InstanceView
+from orquestrax.core.store.clientverbs import EventView, InstanceView, Takeover
 from orquestrax.model import events
 from tests.chaos.operations import Operation
-from tests.chaos.report import Report, read_report
+from tests.chaos.report import Report, Spread, read_report
 from tests.chaos.verdict import judge
 from tests.chaos.verdict.evidence import Case, Evidence, Incarnation, Noted, Window
 from tests.chaos.verdict.timers import Timer, judge_timers
@@ -115,6 +115,17 @@ def test_extra_bodies_have_their_causes(evidence: Evidence) -> None:
     report = judged(evidence)
     assert report.violations == []
     assert report.extra == {"node silent": 1}
+
+
+def test_takeovers_amid_other_faults_stand_apart(evidence: Evidence) -> None:
+    seen, last = 50 * SECOND, 57 * SECOND
+    evidence.takeovers = [
+        Takeover(dead=1, node=2, name="b", instances=1, first_at=last - 1, last_at=at, lost_at=seen)
+        for at in (last, last - SECOND)
+    ]
+    assert judged(evidence).takeovers == {"silent": Spread(n=1, p50=7.0, p95=7.0, max=7.0)}
+    evidence.windows.append(Window("postgres", 56.0, 58.0))
+    assert [*judged(evidence).takeovers] == ["silent, amid other faults"]
 
 
 def lose_signal(evidence: Evidence) -> None:

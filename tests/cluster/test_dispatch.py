@@ -301,3 +301,43 @@ async def test_a_slot_that_frees_takes_the_next_without_waiting_for_a_poll(clust
     client = await cluster.join(many, roles="engine", options=patient)
     await cluster.join(many, roles="worker", slots=2, options=patient)
     assert await (await client.start(many, 40, id="b")).result(10) == sum(range(40))
+
+
+def expect(cluster: Cluster, seconds: float) -> None:
+    """Let the first node believe that its bodies take so long."""
+    cluster.nodes[0].incarnation.orchestrator.dispatcher._tempo._means["async"] = seconds
+
+
+async def test_what_a_slot_here_is_soon_free_for_stays_here(
+    cluster: Cluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("orquestrax.core.dispatcher.LATE", 60_000_000)
+    client = await cluster.join(many, slots=2)
+    await cluster.join(many, slots=2)
+    await cluster.until(lambda: asyncio.sleep(0, spreads_of(cluster)))
+    expect(cluster, 0.001)
+    assert await (await client.start(many, 40, id="soon")).result(10) == sum(range(40))
+    here, there = (node.name for node in cluster.nodes)
+    assert nodes_of(await check_instance(client, many, "soon")) == {here: 40}
+    expect(cluster, 0.1)
+    assert await (await client.start(many, 40, id="late")).result(10) == sum(range(40))
+    assert there in nodes_of(await check_instance(client, many, "late"))
+
+
+async def test_what_waits_here_for_longer_than_was_expected_goes_elsewhere(cluster: Cluster) -> None:
+    client = await cluster.join(spreads, slots=2)
+    await cluster.join(spreads, slots=8)
+    await cluster.until(lambda: asyncio.sleep(0, spreads_of(cluster)))
+    expect(cluster, 0.001)
+    run = await client.start(spreads, 10, id="x")
+    await cluster.until(lambda: asyncio.sleep(0, bodies["waits"] == 2))
+    assert await cluster.tasks() == []
+    await cluster.until(lambda: asyncio.sleep(0, bodies["waits"] == 10))
+    held["gate"].set()
+    assert await run.result(10) == 45
+    assert len(nodes_of(await check_instance(client, spreads, "x"))) == 2
+
+
+def spreads_of(cluster: Cluster) -> bool:
+    """Whether the first node knows of another one."""
+    return cluster.nodes[0].incarnation.orchestrator.dispatcher.peers.spreads

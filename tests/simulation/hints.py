@@ -45,6 +45,9 @@ class Hints:
     def work(self) -> None:
         self._bus.send(self._loop, "work", "")
 
+    def orders(self) -> None:
+        self._bus.send(self._loop, "orders", "")
+
     def tasks(self) -> None:
         self._bus.send(self._loop, "tasks", "")
 

@@ -53,7 +53,7 @@ async def test_a_backlog_that_nobody_serves_is_never_looked_at(rig: Rig):
     await backlog(rig, BACKLOG, definition="served by nobody", wake_at="{schema}.now()", started=False)
     mine = [await rig.pending() for _ in range(5)]
     claim = statement(rig.address.schema, "claim_due")
-    scans, pages = await explain(rig, claim, fence.number, ["d", "e"], 1, 200, ["", ""])
+    scans, pages = await explain(rig, claim, fence.number, ["d", "e"], [0, 1], [200, 200], ["", ""], 200)
     assert pages < FEW, scans
     assert "Index Scan instances_due" in scans
     assert "Seq Scan instances" not in scans
@@ -118,10 +118,10 @@ async def test_the_clock_is_stable_so_that_the_index_is_used(rig: Rig):
     fence = await rig.node()
     await backlog(rig, 50_000, definition="d", wake_at="{schema}.now() + interval '1 day'", started=True)
     claim = statement(rig.address.schema, "claim_due")
-    _, pages = await explain(rig, claim, fence.number, ["d"], 1, 200, [""])
+    _, pages = await explain(rig, claim, fence.number, ["d"], [0, 1], [200, 200], [""], 200)
     assert pages < FEW
     await rig.rows("alter function {schema}.now() volatile")
-    _, mutant_pages = await explain(rig, claim, fence.number, ["d"], 1, 200, [""])
+    _, mutant_pages = await explain(rig, claim, fence.number, ["d"], [0, 1], [200, 200], [""], 200)
     assert mutant_pages > 3 * pages
 
 

@@ -37,6 +37,18 @@ async def test_claims_go_by_priority_then_by_time_and_follow_the_lane(rig: Rig):
     assert taken == [["a"], ["b"], ["c"], ["d"], []]
 
 
+async def test_one_claim_takes_of_both_lanes_and_starts_only_as_far_as_there_is_room(rig: Rig):
+    store = await rig.store()
+    for n in range(4):
+        await due(rig, await rig.pending(f"under way {n}"), lane=0, seconds_ago=n)
+        await due(rig, await rig.pending(f"start {n}"), seconds_ago=90 + n)
+    assert [row.id for row in await store.claim({"d": ""}, {0: 2})] == ["under way 3", "under way 2"]
+    rows = await store.claim({"d": ""}, {0: 9, 1: 3})
+    assert sorted(row.id for row in rows) == ["start 3", "under way 0", "under way 1"]
+    assert await store.claim({"d": ""}, {0: 9}) == []
+    assert len(await store.claim({"d": ""}, {0: 9, 1: 9})) == 3
+
+
 async def test_a_claim_takes_only_what_it_serves_and_what_is_due(rig: Rig):
     store = await rig.store()
     await rig.pending("foreign", definition="other")

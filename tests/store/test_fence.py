@@ -194,7 +194,9 @@ async def claim(rig: Rig, connection: asyncpg.Connection, fence: Fence) -> None:
     """A claim that has not been committed."""
     await fence.begin(connection)
     await fence.check(connection, rig.address.schema)
-    assert await connection.fetch(statement(rig.address.schema, "claim_due"), fence.number, ["d"], 1, 9, [""])
+    assert await connection.fetch(
+        statement(rig.address.schema, "claim_due"), fence.number, ["d"], [1], [9], [""], 9
+    )
 
 
 async def waits_for_fence(rig: Rig) -> bool:

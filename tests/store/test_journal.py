@@ -12,9 +12,16 @@ import pytest
 
 from orquestrax.base import faultpoint
 from orquestrax.core.journal import BATCH_ROWS
+from orquestrax.core.store.batch import BatchWriter
 from orquestrax.model.rows import RowChange, Verdict
+from orquestrax.model.tasks import NewTask
 from tests.store.proxy import Proxy
 from tests.store.support import Rig, Told, until
+
+TASK = NewTask(
+    command=1, step="s", queue="q", executor="async", attempt=1, asked_at=1, first_at=None, once=False, input=b"[]",
+    options="{}",
+)  # fmt: skip
 
 
 async def test_I3_a_stream_of_turns_becomes_a_gapless_history(rig: Rig, told: Told):
@@ -133,3 +140,16 @@ async def test_the_fence_serves_while_the_nodes_row_is_locked_by_its_heartbeat(r
     journal = await rig.journal(fence)
     journal.submit(write := told.write(key, 1))
     await until(lambda: told.of(write) is Verdict.COMMITTED)
+
+
+async def test_I1_a_step_that_is_asked_for_in_the_batch_that_ends_its_instance_leaves_no_task(
+    rig: Rig, told: Told
+):
+    """What is left of an instance goes with its end, and a task that came after that would be nobody's."""
+    fence = await rig.node()
+    key, other = await rig.owned(fence), await rig.owned(fence)
+    writer = BatchWriter(await rig.connect(), fence, rig.address.schema)
+    asking = [told.write(one, 1, tasks=[TASK]) for one in (key, other)]
+    assert await writer.write([*asking, told.end(key, 2)]) == [Verdict.COMMITTED] * 3
+    left = await rig.rows("select instance from {schema}.tasks")
+    assert [row["instance"] for row in left] == [other]

@@ -205,8 +205,16 @@ class Client:
         if order.kind != "signal":
             order = msgspec.structs.replace(order, name=self._created_by)
         for owner in await self.store.send([order]):
-            self.hints.node(owner) if owner is not None else self.hints.work()
-            self.hints.view(order.instance)
+            self._hint(order, owner)
+
+    def _hint(self, order: Order, owner: int | None) -> None:
+        if owner is not None:
+            self.hints.node(owner)
+        else:
+            self.hints.work()
+            if order.kind != "signal":
+                self.hints.orders()
+        self.hints.view(order.instance)
 
     async def wait_ended(self, key: UUID) -> Ending:
         """Wait until an instance has ended, wherever it runs."""

@@ -37,13 +37,16 @@ class Adopting:
         self.ahead = 0  # rows that were taken and are not in memory yet
         self._adopted: asyncio.Future[None] | None = None
 
-    async def take(self, rows: Sequence[InstanceRow]) -> None:
-        """Read the histories of these rows, and hand them over as soon as the batch before is in memory."""
+    async def take(self, rows: Sequence[InstanceRow]) -> int:
+        """Read the histories of these rows, and hand them over as soon as the batch before is in memory.
+
+        Returns how many they are.
+        """
         if not rows:
-            return
+            return 0
         self.ahead += len(rows)
         try:
-            histories = await self._store.histories([row.key for row in rows])
+            histories = await self._histories(rows)
             await self._takeovers.note(rows, histories)
             await self.settle()
         except BaseException:
@@ -54,6 +57,13 @@ class Adopting:
         self._adopted = loop.create_future()
         # Workflow code runs in plain callbacks alone, outside of any Task.
         loop.call_soon(self._adopt, rows, iter(rows), histories, self._adopted)
+        return len(rows)
+
+    async def _histories(self, rows: Sequence[InstanceRow]) -> dict[UUID, History]:
+        """What has never started and has no mail has none: nobody need ask for it."""
+        known = [row.key for row in rows if row.mail or not row.never_started]
+        read = await self._store.histories(known) if known else {}
+        return {row.key: read.get(row.key) or History() for row in rows}
 
     async def settle(self) -> None:
         """Wait until everything that was handed over is in memory."""

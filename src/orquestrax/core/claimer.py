@@ -3,6 +3,9 @@
 It looks when a hint says so and every `poll` seconds anyway: the poll is the truth. Claims follow free capacity, and
 a part of it is kept for lane 0 (what was already under way), so that a backlog of starts never delays a timer. Suspects
 (see `suspects`) are in a lane of their own, and come one at a time.
+
+A hint wakes every node, and all but one of them look in vain. So one that has looked in vain follows the next hints a
+little later, and finds what is left then, if anything is.
 """
 
 from __future__ import annotations
@@ -10,6 +13,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from typing import Final
 from uuid import UUID
 
@@ -29,6 +33,8 @@ log = logging.getLogger(__name__)
 BATCH: Final = 200  # instances in one claim: replay is bounded, so that a node cannot drown
 RESERVE: Final = 0.1  # of the capacity, for lane 0
 RECONCILE: Final = 30.0
+SPACING: Final = 0.005  # seconds between two rounds at least: what is hinted meanwhile is one round's
+MOST_VAIN: Final = 2  # rounds in vain, each of which doubles that
 TROUBLE: Final = (*CONNECTION_LOST, OrquestraxError, TimeoutError, asyncpg.PostgresError)
 
 
@@ -60,6 +66,7 @@ class Claimer:
         )
         self._due, self._mail = asyncio.Event(), asyncio.Event()
         self._reconcile_at = self._rare_at = 0.0
+        self._ordered, self._vain, self._mail_seen = False, 0, 0
         self._stopping = self._draining = False
         self._tasks: list[asyncio.Task[None]] = []
 
@@ -75,6 +82,11 @@ class Claimer:
 
     def look_for_work(self) -> None:
         """A hint: something became due."""
+        self._due.set()
+
+    def look_for_orders(self) -> None:
+        """A hint: there are orders to instances without an owner."""
+        self._ordered = True
         self._due.set()
 
     def look_for_mail(self) -> None:
@@ -117,6 +129,7 @@ class Claimer:
     async def _repeat(self, round_: Callable[[], object], event: asyncio.Event) -> None:
         while not (self._stopping or (self._draining and event is self._due)):
             event.clear()
+            began = asyncio.get_running_loop().time()
             try:
                 await round_()  # type: ignore[misc]
             except Fenced:
@@ -129,34 +142,45 @@ class Claimer:
                 # A node whose claimer has ended beats on and does nothing: worse than one that says this each poll.
                 log.exception("the %s failed", round_.__name__.strip("_"))
                 self.reconcile_soon()
-            try:
-                async with asyncio.timeout(self._poll):
-                    await event.wait()
-            except TimeoutError:
-                continue
+            await self._next(event, began)
+
+    async def _next(self, event: asyncio.Event, began: float) -> None:
+        """Wait for the next hint, or poll; not too soon after the round that began then."""
+        loop = asyncio.get_running_loop()
+        spacing = SPACING * 2**self._vain if event is self._due else SPACING
+        with suppress(TimeoutError):
+            async with asyncio.timeout(self._poll):
+                await event.wait()
+        if not (self._stopping or self._draining):
+            await asyncio.sleep(max(0.0, began + spacing - loop.time()))
 
     async def _claim_round(self) -> None:
-        await self._adopting.take(await self._store.claim_orders(BATCH))
-        while not self._draining:
+        mail_seen, found = self._mail_seen, 0
+        if self._ordered or asyncio.get_running_loop().time() >= self._rare_at:
+            self._ordered = False
+            found = await self._adopting.take(await self._store.claim_orders(BATCH))
+        full = True
+        while full and not self._draining:
+            taken, full = await self._claim()
+            found += taken
             await self._now_and_then()
-            taken = await self._claim(0, kept=0)
-            if taken < BATCH:
-                taken = await self._claim(1, kept=int(self._capacity * RESERVE))
-            if taken < BATCH:
-                break
         await self._adopting.settle()
         await self._takeovers.write()
+        self._vain = 0 if found else min(MOST_VAIN, self._vain + 1)
+        if found and mail_seen != self._mail_seen:
+            self._mail.set()  # what was read meanwhile may have been for those that were not here yet
         if asyncio.get_running_loop().time() >= self._reconcile_at:
             await self._reconcile()
 
-    async def _claim(self, lane: int, *, kept: int) -> int:
-        """One batch of a lane, as far as there is room beyond what is `kept`; returns how many came."""
-        room = min(BATCH, self.free - kept)
-        if room <= 0:
-            return 0
-        rows = await self._store.claim_due(self._definitions, lane, room)
-        await self._adopting.take(rows)
-        return len(rows)
+    async def _claim(self) -> tuple[int, bool]:
+        """One batch, of lane 0 first, then of starts as far as they leave room; how many came, and if more may."""
+        places = self.free
+        room = {0: min(BATCH, places), 1: min(BATCH, places - int(self._capacity * RESERVE))}
+        room = {lane: most for lane, most in room.items() if most > 0}
+        if not room:
+            return 0, False
+        rows = await self._store.claim(self._definitions, room)
+        return await self._adopting.take(rows), len(rows) >= BATCH
 
     async def _now_and_then(self) -> None:
         """Once in a poll, whatever the hints say: nothing hints that time has passed."""
@@ -180,6 +204,7 @@ class Claimer:
         if now is not None:
             self._clock.observe(now)
         if messages:
+            self._mail_seen += 1
             asyncio.get_running_loop().call_soon(self._orchestrator.mail, messages)
 
     async def _reconcile(self) -> None:

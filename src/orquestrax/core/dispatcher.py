@@ -1,9 +1,10 @@
 """The dispatcher: local first, else the cluster.
 
 A step runs here if this node serves its queue and has a free slot. While no other live node serves the queue, the
-overflow waits in this node's memory, in order, and starts when a slot frees. Otherwise it is for the cluster's queue:
-`takes` says so while the turn that asked for it is still to be written, so that its task is part of the same commit.
-Slots that are promised to steps between that turn and its commit are counted.
+overflow waits in this node's memory, in order, and starts when a slot frees. Otherwise only what a slot here will be
+free for before the way by the queue would be over waits here, and the rest is for the cluster's queue: `takes` says so
+while the turn that asked for it is still to be written, so that its task is part of the same commit. Slots that are
+promised to steps between that turn and its commit are counted.
 
 Bodies are known by (instance, command), outside of the instance, so an instance that is rebuilt finds the bodies that
 still run for it, and outcomes that came while it was away.
@@ -14,15 +15,19 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import Callable, Iterable
-from typing import Protocol
+from typing import Final, Protocol
 from uuid import UUID
 
 from orquestrax.base.clock import DatabaseClock
 from orquestrax.core.peers import Peers
 from orquestrax.core.promises import Promises
+from orquestrax.core.tempo import Tempo
 from orquestrax.core.waiting import Room, Waiting
 from orquestrax.model.jobs import BodyKey, Job, Outcome
 from orquestrax.model.options import EXECUTORS, Executor, StepOptions
+
+SOON: Final = 0.1  # seconds: what starts here by then gains nothing by the way to another node
+LATE: Final = 1_000_000  # microseconds: who has waited so long was promised too much
 
 
 class Runner(Room, Protocol):
@@ -33,6 +38,9 @@ class Runner(Room, Protocol):
 
     def free(self, executor: Executor, /) -> int:
         """How many more bodies of this kind may start now."""
+
+    def slots_of(self, executor: Executor, /) -> int:
+        """How many bodies of this kind may run at once."""
 
     def start(self, job: Job, /) -> None:
         """Start the body; its end is told to `on_end`."""
@@ -66,6 +74,7 @@ class Dispatcher:
         self.peers = peers or Peers()
         self._waiting = Waiting(self.peers.served.limits)
         self._promised = Promises()
+        self._tempo = Tempo()
         self.reserved: Counter[Executor] = Counter()
         self.more = set[Executor]()
         self._kept: dict[BodyKey, tuple[Job, Outcome]] = {}
@@ -82,7 +91,7 @@ class Dispatcher:
             return True
         if not self.peers.serves(options.queue):
             return False
-        if self.peers.shares(options.queue) and not self._has_room(options):
+        if self.peers.shares(options.queue) and not (self._has_room(options) or self._has_soon(options)):
             return False
         self._promised.make(key, options)
         return True
@@ -102,6 +111,27 @@ class Dispatcher:
     def _has_room(self, options: StepOptions) -> bool:
         places = self.places(options.queue)
         return self.room(options.executor) > 0 and (places is None or places > 0)
+
+    def _has_soon(self, options: StepOptions) -> bool:
+        """Whether a slot for it will be free soon. At-most-once steps begin when they are taken, so they never wait."""
+        executor = options.executor
+        if options.at_most_once or self._runner.places(options.queue) is not None:
+            return False
+        ahead = 1 - self.room(executor)
+        return self._tempo.wait(executor, ahead, self._runner.slots_of(executor)) <= SOON
+
+    @property
+    def late(self) -> bool:
+        """Whether a step waits here for much longer than was expected, and could go elsewhere."""
+        now, shares = self._clock.now(), self.peers.shares
+        return any(
+            now - job.asked_at > LATE and not (job.claimed or job.begun) and shares(job.step.options.queue)
+            for job in self._waiting
+        )
+
+    def room_for_claims(self, executor: Executor) -> int:
+        """As `room`; steps of instances here that wait for their turn do not keep those of the queue from theirs."""
+        return self.room(executor) + self._waiting.own[executor]
 
     def overflow(self) -> list[Job]:
         """Jobs of this node's instances that wait here although another node serves their queue: they leave."""
@@ -164,6 +194,8 @@ class Dispatcher:
         if not self._on_outcome(job, outcome):
             self._kept[job.key] = (job, outcome)
         executor = job.step.options.executor
+        if self.peers.spreads:
+            self._tempo.ended(executor, outcome)
         if self._waiting.counts[executor] or self.more:
             self.freed(executor)
 

@@ -21,36 +21,46 @@ class Room(Protocol):
 
 
 class Waiting:
-    """Lines of jobs, by executor and limited queue ("" for all others); `counts` says how many by executor."""
+    """Lines of jobs, by executor and limited queue ("" for all others).
+
+    `counts` says how many by executor, and `own` how many of those were not taken from the cluster's queues.
+    """
 
     def __init__(self, limited: Collection[str] = ()) -> None:
         self._limited = frozenset(limited)
         self._lines: dict[Executor, dict[str, OrderedDict[BodyKey, Job]]] = {each: {} for each in EXECUTORS}
         self.counts: dict[Executor, int] = dict.fromkeys(self._lines, 0)
+        self.own: dict[Executor, int] = dict.fromkeys(self._lines, 0)
 
     def add(self, job: Job) -> None:
         """At the end of its line."""
         options = job.step.options
         queue = options.queue if options.queue in self._limited else ""
         line = self._lines[options.executor].setdefault(queue, OrderedDict())
-        self.counts[options.executor] += job.key not in line
+        if (there := line.get(job.key)) is not None:
+            self._left(options.executor, there)
+        self.counts[options.executor] += 1
+        self.own[options.executor] += not job.claimed
         line[job.key] = job
 
     def next(self, executor: Executor, room: Room) -> Job | None:
         """The first job that may start now; it leaves."""
         for queue, line in self._lines[executor].items():
             if line and (not queue or room.places(queue) != 0):
-                self.counts[executor] -= 1
-                return line.popitem(last=False)[1]
+                return self._left(executor, line.popitem(last=False)[1])
         return None
 
     def remove(self, executor: Executor, key: BodyKey) -> Job | None:
         """This one leaves, if it is there."""
         for line in self._lines[executor].values():
             if key in line:
-                self.counts[executor] -= 1
-                return line.pop(key)
+                return self._left(executor, line.pop(key))
         return None
+
+    def _left(self, executor: Executor, job: Job) -> Job:
+        self.counts[executor] -= 1
+        self.own[executor] -= not job.claimed
+        return job
 
     def remove_where(self, leaves: Callable[[Job], bool]) -> list[Job]:
         """Those leave of which it is so, in order."""

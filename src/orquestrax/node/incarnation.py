@@ -96,6 +96,7 @@ class Incarnation(Services):
         await self.store.wake_blocked([(name, workflow.digest) for name, workflow in workflows.items()])
         self._unlisten = [
             self._hints.listen("work", lambda _payload: self.claimer.look_for_work()),
+            self._hints.listen("orders", lambda _payload: self.claimer.look_for_orders()),
             self._hints.listen(f"node.{self.fence.number}", lambda _payload: self.claimer.look_for_mail()),
             self._hints.listen("tasks", lambda _payload: self.queues.claimer.look()),
             self._hints.listen("gone", lambda _payload: self.queues.claimer.look_all_over()),

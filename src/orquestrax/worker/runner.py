@@ -85,6 +85,7 @@ class StepRunner:
         self._ground.run(resources.enter)
         self.slots: Final = Slots(slots, limits)
         self.places: Final = self.slots.places
+        self.slots_of: Final = self.slots.total
         self._threads: Final = ThreadPool(f"{node}-step")
         self._processes: Final = ProcessPool(
             self.slots.free("process"), lambda attempt: self._silence.add(attempt)

@@ -40,6 +40,10 @@ class Slots:
         """How many more bodies may start now; 0 for an executor that this node does not have."""
         return self._free.get(executor, 0)
 
+    def total(self, executor: Executor) -> int:
+        """How many bodies may run at once."""
+        return self.capacity.get(executor, 0)
+
     @property
     def used(self) -> dict[Executor, int]:
         """How many bodies run, by executor."""

@@ -5,10 +5,14 @@ from __future__ import annotations
 import itertools
 from collections import Counter, defaultdict
 from collections.abc import Sequence
+from typing import Final
 
+from orquestrax.core.store.clientverbs import Takeover
 from tests.chaos.report import Outcomes, Report, Spread
-from tests.chaos.verdict.evidence import Evidence
+from tests.chaos.verdict.evidence import Evidence, Incarnation
 from tests.chaos.verdict.timers import Timer, struck_by
+
+AMID: Final = ", amid other faults"
 
 
 def fill(report: Report, evidence: Evidence, timers: Sequence[Timer], extra: dict[str, int]) -> None:
@@ -35,14 +39,26 @@ def _count_operations(report: Report, evidence: Evidence) -> None:
 
 def _measure_takeovers(report: Report, evidence: Evidence) -> None:
     """For each node that died: until the last node had gone on with the last of its instances."""
-    last: dict[int, float] = {}
+    last: dict[int, Takeover] = {}
     for takeover in evidence.takeovers:
-        seconds = (takeover.last_at - takeover.lost_at) / 1_000_000
-        last[takeover.dead] = max(seconds, last.get(takeover.dead, 0.0))
-    by_cause = defaultdict[str, list[float]](list)
-    for fence, seconds in last.items():
-        by_cause[str(evidence.incarnations[fence].cause)].append(seconds)
-    report.takeovers = {cause: Spread.of(seconds) for cause, seconds in by_cause.items()}
+        if takeover.dead not in last or takeover.last_at > last[takeover.dead].last_at:
+            last[takeover.dead] = takeover
+    spreads = defaultdict[str, list[float]](list)
+    for fence, takeover in last.items():
+        dead = evidence.incarnations[fence]
+        kind = f"{dead.cause}{'' if _alone(takeover, dead, evidence) else AMID}"
+        spreads[kind].append((takeover.last_at - takeover.lost_at) / 1_000_000)
+    report.takeovers = {kind: Spread.of(seconds) for kind, seconds in spreads.items()}
+
+
+def _alone(takeover: Takeover, dead: Incarnation, evidence: Evidence) -> bool:
+    """Whether nothing but its own death was in the way, so that the promise (I14) is about it."""
+    since, until = (
+        takeover.lost_at / 1_000_000 - evidence.offset,
+        takeover.last_at / 1_000_000 - evidence.offset,
+    )
+    struck = [window for window in evidence.windows if window.began <= until and window.ended >= since]
+    return len(struck) == 1 and struck[0].hit == {dead.pid}
 
 
 def _find_gap(report: Report, evidence: Evidence) -> None:

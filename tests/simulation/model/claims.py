@@ -15,17 +15,24 @@ class ClaimStatements(Model):
     """What a node takes, and what it reads of it."""
 
     def claim_due(
-        self, me: int, names: Sequence[str], lane: int, limit: int, digests: Sequence[str]
+        self,
+        me: int,
+        names: Sequence[str],
+        lanes: Sequence[int],
+        rooms: Sequence[int],
+        digests: Sequence[str],
+        most: int,
     ) -> list[Row]:
-        digest = dict(zip(names, digests, strict=True))
+        digest, room = dict(zip(names, digests, strict=True)), dict(zip(lanes, rooms, strict=True))
         due = [
             row for row in self.tables.instances.values()
-            if row["definition"] in digest and row["lane"] == lane and row["owner"] is None
+            if row["definition"] in digest and row["lane"] in room and row["owner"] is None
             and row["wake_at"] is not None and row["wake_at"] <= self.now
             and (row["status"] != "blocked" or row["blocked_by"] != digest[row["definition"]])
         ]  # fmt: skip
-        due.sort(key=lambda row: (row["priority"], row["wake_at"], row["key"]))
-        return [self._claimed(me, row) for row in due[:limit] if self.passes(me)]
+        due.sort(key=lambda row: (row["lane"], row["priority"], row["wake_at"], row["key"]))
+        taken = [row for place, row in enumerate(due, 1) if place <= room[row["lane"]]][:most]
+        return [self._claimed(me, row) for row in taken if self.passes(me)]
 
     def _claimed(self, me: int, row: Row) -> Row:
         before = dict(row)

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import threading
 
+import msgspec
 import pytest
 
 from orquestrax.base.clock import DatabaseClock
 from orquestrax.core.dispatcher import Dispatcher
-from orquestrax.model.jobs import Succeeded
+from orquestrax.core.tempo import Tempo
+from orquestrax.model.jobs import Errored, Succeeded
 
 
 @pytest.fixture
@@ -80,3 +83,37 @@ async def test_a_job_that_gets_no_slot_fails_in_time(crowded):
     assert "queue_timeout=0.02" in waiting.step.rebuild_error(outcome.error).message
     gate.set()
     await crowded.outcome(first)
+
+
+async def test_steps_that_wait_for_their_turn_do_not_keep_those_of_the_queue_from_theirs(crowded):
+    dispatcher, gate = crowded.dispatcher, asyncio.Event()
+
+    async def held() -> None:
+        await gate.wait()
+
+    for job in (first := crowded.job(held), own := crowded.job(quick)):
+        dispatcher.dispatch(job)
+    taken = msgspec.structs.replace(crowded.job(quick), claimed=True)
+    dispatcher.dispatch(taken)
+    assert (dispatcher.room("async"), dispatcher.room_for_claims("async")) == (-2, -1)
+    dispatcher.dispatch(taken)
+    assert dispatcher.room_for_claims("async") == -1, "it waits once"
+    dispatcher.cancel(*own.key, "async")
+    assert (dispatcher.room("async"), dispatcher.room_for_claims("async")) == (-1, -1)
+    gate.set()
+    for job in (first, taken):
+        assert isinstance(await crowded.outcome(job), Succeeded)
+    assert (dispatcher.room("async"), dispatcher.room_for_claims("async")) == (1, 1)
+
+
+def test_how_soon_a_slot_is_free():
+    tempo = Tempo()
+    assert tempo.wait("async", 1, 8) == math.inf, "nothing is known"
+    tempo.ended("async", Succeeded(b"", 1_000_000, 1_080_000))
+    assert tempo.wait("async", 1, 8) == pytest.approx(0.01)
+    assert tempo.wait("async", 30, 8) == pytest.approx(0.3)
+    assert tempo.wait("thread", 1, 8) == math.inf
+    assert tempo.wait("async", 1, 0) == math.inf
+    for _ in range(100):
+        tempo.ended("async", Errored(b"", 1_000_000, 1_000_000, None))
+    assert tempo.wait("async", 100, 1000) == pytest.approx(0.02), "a body costs something, however short"

@@ -159,9 +159,11 @@ class BatchWriter:
 
     async def _change_tasks(self, writes: Sequence[Write]) -> None:
         """Steps for the cluster's queues, and those that nobody waits for; a task that is gone already is no fault."""
-        new = [(write.key, task) for write in writes for task in write.tasks]
-        if new:
-            await self._execute("insert_tasks", len(new), *columns_of(new))
+        if asking := [write for write in writes if write.tasks]:
+            ended = {write.key for write in writes if write.ends}  # in this same batch: nobody waits for them
+            new = [(write.key, task) for write in asking if write.key not in ended for task in write.tasks]
+            if new:
+                await self._execute("insert_tasks", len(new), *columns_of(new))
         ongoing = [write for write in writes if write.withdrawn and not write.ends]
         gone = [(write.key, command) for write in ongoing for command in write.withdrawn]
         if gone and await self._affected(

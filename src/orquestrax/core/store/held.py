@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Final
 
 import asyncpg
 
@@ -13,6 +13,9 @@ from orquestrax.base import faultpoint
 from orquestrax.core.store.database import Address, Database, connect
 from orquestrax.core.store.fence import Fence, commit
 from orquestrax.core.store.statements import statement
+
+# Reads have no fence, but their plans are kept as those of writes are: see `fence.LOCKING`.
+NO_SCANS: Final = {"enable_seqscan": "off"}
 
 
 class Held:
@@ -58,7 +61,7 @@ class Held:
         """The held connection, for one verb: cut when the verb overruns its deadline, dropped when it fails."""
         async with self._turn:
             if self._connection is None or self._connection.is_closed():
-                self._connection = await connect(self._address, name=self.name)
+                self._connection = await connect(self._address, name=self.name, settings=NO_SCANS)
             connection = self._connection
             cut = asyncio.get_running_loop().call_later(self._address.deadline, connection.terminate)
             try:

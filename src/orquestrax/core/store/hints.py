@@ -4,6 +4,7 @@ One listening connection per process; channels carry the schema's name. What is 
 then every few milliseconds at most, off the commit path: a NOTIFY in every commit costs a factor of two to three.
 
     <schema>.work          something became due
+    <schema>.orders        there are orders to instances that nobody owns
     <schema>.tasks         steps wait in the cluster's queues
     <schema>.gone          steps in the cluster's queues are not waited for any more
     <schema>.node.<fence>  there is mail for that node
@@ -65,6 +66,10 @@ class Hints:
     def work(self) -> None:
         """Something became due."""
         self._hint(self.channel("work"))
+
+    def orders(self) -> None:
+        """There are orders that whoever sees them may carry out."""
+        self._hint(self.channel("orders"))
 
     def tasks(self) -> None:
         """There are steps to take."""

@@ -23,10 +23,19 @@ class NodeStore(Held):
 
     name = "orquestrax claims"
 
+    async def claim(self, definitions: Mapping[str, str], room: Mapping[int, int]) -> list[InstanceRow]:
+        """Take due instances, lane by lane in the order of their numbers.
+
+        definitions  digests of the code here by name
+        room         by lane: how many there may be once that lane's are added
+        """
+        names, digests, rooms = list(definitions), list(definitions.values()), list(room.values())
+        rows = await self._fenced("claim_due", names, list(room), rooms, digests, max(rooms))
+        return [_row(row) for row in rows]
+
     async def claim_due(self, definitions: Mapping[str, str], lane: int, limit: int) -> list[InstanceRow]:
-        """Take up to `limit` due instances of one lane; `definitions` are digests of the code here by name."""
-        names, digests = list(definitions), list(definitions.values())
-        return [_row(row) for row in await self._fenced("claim_due", names, lane, limit, digests)]
+        """Take up to `limit` due instances of one lane."""
+        return await self.claim(definitions, {lane: limit})
 
     async def claim_orders(self, limit: int) -> list[InstanceRow]:
         """Take instances without an owner that are to end without running code."""

@@ -37,7 +37,7 @@ class QueueClaimer:
     held       the attempts that this node has; whose it is to keep them is the service's
     on_tasks   takes what was claimed
     on_gone    the task is not this node's any more, or nobody waits for it
-    on_shared  queues of this node are served by others as well, that were not before
+    on_shared  what waits here may go to others, who did not serve its queue before or are quicker than was expected
     """
 
     def __init__(
@@ -84,7 +84,7 @@ class QueueClaimer:
         pace = self._paces[executor]
         pace.ended()
         ahead = pace.ahead(BATCH)
-        if self._dispatcher.room(executor) + ahead > ahead // 2:
+        if self._dispatcher.room_for_claims(executor) + ahead > ahead // 2:
             self._wake.set()
 
     async def stop(self) -> None:
@@ -123,7 +123,7 @@ class QueueClaimer:
         now = asyncio.get_running_loop().time()
         if now >= self._look_at:
             self._look_at = now + self._poll
-            if self._dispatcher.peers.observe(await self._store.peers()):
+            if self._dispatcher.peers.observe(await self._store.peers()) or self._dispatcher.late:
                 self._on_shared()
             self._on_tasks(await self._store.claim_failed(FAILED))
             await self._compare()
@@ -140,7 +140,7 @@ class QueueClaimer:
         found: dict[Executor, int] = {}
         for executor in self._more:
             ahead = self._paces[executor].ahead(BATCH)
-            wanted = self._dispatcher.room(executor) + ahead
+            wanted = self._dispatcher.room_for_claims(executor) + ahead
             if wanted > 0:
                 found[executor] = min(wanted, BATCH)
         return found

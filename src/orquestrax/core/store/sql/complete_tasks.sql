@@ -7,7 +7,7 @@ with told as (
                          $9::boolean[])
         with ordinality as m (instance, command, attempt, kind, step, message, payload, ends, place)
 ), locked as materialized (
-    select key, status from {schema}.instances where key in (select instance from told) order by key
+    select key, status from {schema}.instances where key = any($2::uuid[]) order by key
     for no key update
 ), mine as materialized (
     select told.*, locked.status

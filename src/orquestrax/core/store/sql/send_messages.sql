@@ -12,7 +12,7 @@ with message as (
            bool_or(kind = 'resume') as resumes
     from message group by instance
 ), locked as (
-    select key, status from {schema}.instances where key in (select instance from addressed) order by key
+    select key, status from {schema}.instances where key = any($1::uuid[]) order by key
     for no key update
 ), raised as (
     update {schema}.instances as i
@@ -22,7 +22,7 @@ with message as (
             when i.owner is null and addressed.wakes and (i.status not in ('paused', 'blocked') or addressed.orders) then {schema}.now()
             else i.wake_at end
     from addressed join locked on locked.key = addressed.instance
-    where i.key = addressed.instance and i.status not in ('completed', 'failed', 'cancelled', 'terminated')
+    where i.key = any($1::uuid[]) and i.key = addressed.instance and i.status not in ('completed', 'failed', 'cancelled', 'terminated')
       and not (addressed.pauses and i.status = 'blocked')
       and not (addressed.resumes and i.status <> 'paused' and not exists (
           select from {schema}.inbox as x where x.instance = i.key and x.kind = 'pause'))
