@@ -60,17 +60,17 @@ LATENESS = """
 
 
 class Claims:
-    """Times each claim of lane 0 that took something."""
+    """Times each claim that took something."""
 
     def __init__(self, store: NodeStore) -> None:
         self.seconds: list[float] = []
-        self._claim = store.claim_due
-        store.claim_due = self._timed  # type: ignore[method-assign]
+        self._claim = store.claim
+        store.claim = self._timed  # type: ignore[method-assign]
 
-    async def _timed(self, definitions: Mapping[str, str], lane: int, limit: int) -> list[InstanceRow]:
+    async def _timed(self, definitions: Mapping[str, str], room: Mapping[int, int]) -> list[InstanceRow]:
         began = time.perf_counter()
-        rows = await self._claim(definitions, lane, limit)
-        if rows and lane == 0:
+        rows = await self._claim(definitions, room)
+        if rows:
             self.seconds.append(time.perf_counter() - began)
         return rows
 

@@ -153,11 +153,13 @@ class Cluster:
             row["pid"] for row in await self.rows("select pid from {schema}.nodes where status = 'alive'")
         }
 
-    async def until_alive(self, *nodes: Node) -> None:
-        """Until each of them serves, whatever became of its process meanwhile."""
-        async with asyncio.timeout(2 * PATIENCE):
-            while not {node.pid for node in nodes} <= await self.alive() or not all(n.serves for n in nodes):
-                await asyncio.sleep(0.1)
+    async def serving(self, *nodes: Node) -> bool:
+        """Wait until each of them serves, whatever became of its process meanwhile; False if that never comes."""
+
+        async def all_serve() -> bool:
+            return {node.pid for node in nodes} <= await self.alive() and all(node.serves for node in nodes)
+
+        return await self._until(all_serve)
 
     async def calm(self) -> bool:
         """Wait until every node serves and whoever ended before was declared dead; False if that never comes."""
@@ -232,7 +234,7 @@ async def running(
         stack.callback(_end, nodes)
         for node in nodes:
             node.start()
-        await cluster.until_alive(*nodes)
+        assert await cluster.serving(*nodes), "\n".join(node.log.read_text() for node in nodes)
         yield cluster
 
 

@@ -38,20 +38,20 @@ async def looked(node: Node, rounds: int = 5) -> None:
     """Until the node has looked for what is due so many times more."""
     assert node.incarnation is not None
     store, done, left = node.incarnation.store, asyncio.Event(), rounds
-    claim = store.claim_due
+    claim = store.claim
 
-    async def counted(definitions: Mapping[str, str], lane: int, limit: int) -> list[InstanceRow]:
+    async def counted(definitions: Mapping[str, str], room: Mapping[int, int]) -> list[InstanceRow]:
         nonlocal left
-        rows = await claim(definitions, lane, limit)
+        rows = await claim(definitions, room)
         left -= 1
         if left <= 0:
             done.set()
         return rows
 
-    store.claim_due = counted  # type: ignore[method-assign]
+    store.claim = counted  # type: ignore[method-assign]
     async with asyncio.timeout(20):
         await done.wait()
-    store.claim_due = claim  # type: ignore[method-assign]
+    store.claim = claim  # type: ignore[method-assign]
 
 
 async def test_I22_parked_instances_take_no_memory_of_a_node(bench: Bench):

@@ -31,7 +31,9 @@ async def test_late_claims_of_a_long_drain_cost_hardly_more_than_early_ones(rig:
     pages = []
     connection = await rig.connect()
     for _ in range(DUE // BATCH):
-        plan = json.loads(await connection.fetchval(claim, fence.number, ["d"], 0, BATCH, [""]))[0]["Plan"]
+        plan = json.loads(await connection.fetchval(claim, fence.number, ["d"], [0], [BATCH], [""], BATCH))[
+            0
+        ]["Plan"]
         assert plan["Actual Rows"] == BATCH
         pages.append(plan["Shared Hit Blocks"] + plan["Shared Read Blocks"])
     first, last = sorted(pages[:50])[25], sorted(pages[-50:])[25]

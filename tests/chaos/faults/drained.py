@@ -11,13 +11,15 @@ from tests.chaos.faults.fault import Fault
 class Drained(Fault):
     """SIGTERM: it hands over what it has, and ends with status 0."""
 
+    async def ready(self) -> bool:
+        return await self.cluster.serving(self.node)  # before that there is nothing to hand over
+
     async def begin(self) -> None:
+        self.node.away = True
+        self.hit.add(self.node.pid)
         self.work(self._drain())
 
     async def _drain(self) -> None:
-        await self.cluster.until_alive(self.node)  # before that there is nothing to hand over
-        self.node.away = True
-        self.hit.add(self.node.pid)
         status = await self.cluster.drain(self.node)
         if status != 0 and not self.node.killed:
             self.complaints.append(f"node {self.node.number} ended with status {status} when told to drain")

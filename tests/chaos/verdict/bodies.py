@@ -11,17 +11,17 @@ import msgspec
 
 from orquestrax.model import events
 from tests.chaos.report import Violation
-from tests.chaos.verdict.evidence import Case, Evidence, Incarnation, Noted
+from tests.chaos.verdict.evidence import Case, Evidence, Noted
 
-NODES: Final = 3
-"""So many may die of a poison body (I18)."""
+NODES: Final = 5
+"""So many may die of a poison body (I18): two while its instance runs it, then three of a step of a queue, anew."""
 TRANSACTIONAL: Final = "book"
 
 
 def judge_bodies(evidence: Evidence) -> Iterator[Violation]:
     """I8, I9 and I18."""
     for case in evidence.cases.values():
-        for again, cause in _repeats(case, evidence.incarnations):
+        for again, cause in _repeats(case, evidence):
             if cause is None:
                 yield _violation(
                     "I8", again, f"{again.token} of {again.step} ran again without a recorded cause"
@@ -39,28 +39,30 @@ def causes_of(evidence: Evidence) -> dict[str, int]:
     """Runs of bodies beyond the first of their step, by cause."""
     found = Counter[str]()
     for case in evidence.cases.values():
-        found.update(cause or "none" for _, cause in _repeats(case, evidence.incarnations))
+        found.update(cause or "none" for _, cause in _repeats(case, evidence))
         found["retry"] += len({(body.command, body.attempt) for body in case.bodies if body.attempt > 1})
     return {cause: times for cause, times in found.items() if times}
 
 
-def _repeats(case: Case, incarnations: dict[int, Incarnation]) -> Iterator[tuple[Noted, str | None]]:
+def _repeats(case: Case, evidence: Evidence) -> Iterator[tuple[Noted, str | None]]:
     """Each run of an attempt after its first one, and why it was: None if nothing says so."""
     runs = defaultdict[tuple[int, int], list[Noted]](list)
     for body in sorted(case.bodies, key=lambda body: body.at):
         runs[body.command, body.attempt].append(body)
     for run in runs.values():
         for before, again in itertools.pairwise(run):
-            yield again, _cause(case, before, again, incarnations)
+            yield again, _cause(case, before, again, evidence)
 
 
-def _cause(case: Case, before: Noted, again: Noted, incarnations: dict[int, Incarnation]) -> str | None:
-    """What became of the node that ran it before: its row says so, or its log."""
-    node = incarnations.get(before.node)
+def _cause(case: Case, before: Noted, again: Noted, evidence: Evidence) -> str | None:
+    """What became of the run before: the row of its node says so, or its log, or its transaction that left nothing."""
+    node = evidence.incarnations.get(before.node)
     if node is not None and before.node != again.node and node.status == "dead":
         return f"node {node.cause}"
     if node is not None and before.node != again.node and node.status == "stopped":
         return "node drained"
+    if before.step == TRANSACTIONAL and not evidence.bookings[before.token]:
+        return "transaction rolled back"
     return "turn refused" if case.forgotten else None
 
 

@@ -85,14 +85,14 @@ def _joined(payload: str) -> str:
 CLAIMS: Final = (
     *(
         _case(
-            "claim_due", FENCED, ME, ["order", "invoice"], lane, BATCH, ["", ""],
-            by="instances_due instances_pkey", pages=9_000, label=f"lane {lane}",
+            "claim_due", FENCED, ME, ["order", "invoice"], lanes, [BATCH] * len(lanes), ["", ""], BATCH,
+            by="instances_due instances_pkey", pages=12_000, label=f"lanes {lanes}",
         )
-        for lane in (0, 1, 2)
+        for lanes in ([0, 1], [1], [2])
     ),
     _case(
-        "claim_due", FENCED, ME, ["rare"], 1, BATCH, [""],
-        by="instances_due instances_pkey", pages=100, label="nothing",
+        "claim_due", FENCED, ME, ["rare"], [0, 1], [BATCH, BATCH], [""], BATCH,
+        by="instances_due instances_pkey", pages=200, label="nothing",
     ),
     _case("claim_orders", FENCED, ME, BATCH, by="inbox_orders instances_pkey"),
     _case("claim_overdue", FENCED, ME, BATCH, by="instances_deadline instances_pkey"),

@@ -1,7 +1,7 @@
 """Columns of rows as single texts, which PostgreSQL splits faster than the driver sends arrays.
 
-asyncpg asks two abstract base classes about every element of an array before it encodes it: 3 µs a row of a history,
-against 0.4 µs for these texts.
+asyncpg asks two abstract base classes about every element of an array before it encodes it: 2.8 µs a row of a history,
+against 1.2 µs with these texts.
 """
 
 from __future__ import annotations
