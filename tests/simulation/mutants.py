@@ -29,7 +29,7 @@ from tests.simulation.server import Server
 from tests.simulation.stores import SimulatedJournalStore
 
 Applied = Callable[[], AbstractContextManager[Any]]
-SEEDS: Final = 300  # as many as `make test` runs
+SEEDS: Final = 800  # most need less than 100, the check of the attempt 704
 
 
 @dataclass(frozen=True)
@@ -143,10 +143,6 @@ def _no_gap(sound: Any) -> Any:
     return look
 
 
-def _followers(_sound: Any) -> Any:
-    return lambda _self, batch: batch
-
-
 @contextmanager
 def _snapshot() -> Iterator[None]:
     """A node that gives up when its lease ends hides this one: it does not write any more, fence or not."""
@@ -171,7 +167,6 @@ MUTANTS: Final = (
         "unknown is read without the fence",
         _method(SimulatedJournalStore, "what_is_there", _look_without_fence),
     ),
-    Mutant("writes behind a refused one", _method(Lane, "_without_followers", _followers)),
     Mutant("every message is new", _method(Execution, "unseen", _every_message_is_new)),
     Mutant("hint instead of sweep", _method(Claimer, "__init__", _hint_instead_of_sweep)),
     Mutant("the dead keep what they held", _method(NodeStatements, "free_instances", _free_nothing)),
