@@ -59,7 +59,7 @@ class Execution:
     late       the time limit of the run in seconds, once that has passed
     unsaved    the deadline, while the row does not have it yet
     armed      the moment for which the timer of the whole run is set, 0 if it is not
-    queue      its steps that are in the cluster's queues; None while there never were any
+    queue      its steps whose outcomes come by message; None while there never were any
     pause      while it is paused, and until its code has heard of what was kept
     ended      no code of it runs any more; what is left to do is to write the terminal event
     releasing  how many writes that give up the row are on their way: no timer may act until the last verdict
@@ -298,6 +298,12 @@ class Execution:
             waits.append(Wait("attempt", str(self.replay.attempt), None, None, self.last_at, self.again_at))
         return _ENCODE([w if w.file else msgspec.structs.replace(w, file=file, line=line) for w in waits])
 
-    def wrote(self, change: RowChange) -> None:
-        """Remember what the row says from now on."""
+    def wrote(self, change: RowChange, effects: Effects) -> None:
+        """Remember what the row says from now on.
+
+        If a park stays, because of new mail, it goes on with all that is open now: not with what its code, which runs
+        ahead, asks for until then, since that is not written yet.
+        """
         self.status, self.waits = change.status, change.waits
+        if change.release:
+            effects.act = list(self.replay.open.values())

@@ -1,4 +1,7 @@
-"""The steps of one instance that are in the cluster's queues. Instances without any have no such object."""
+"""The steps of one instance whose outcomes come by message: those in the cluster's queues, and transactional ones.
+
+Instances without any have no such object.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +21,7 @@ from orquestrax.model.tasks import Expiry, NewTask
 class Queued:
     """What is there, and what the next write changes of it.
 
-    commands   those that are in a queue, or run on the node that took them
+    commands   those that are in a queue, run on the node that took them, or have a result in the inbox
     new        tasks to be inserted
     withdrawn  commands whose tasks are to be deleted
     again      steps whose next attempt is to be arranged: their worker has told that the last one failed

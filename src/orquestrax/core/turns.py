@@ -116,7 +116,7 @@ class Turns:
             return
         before = execution.status
         if change is not None:
-            execution.wrote(change)
+            execution.wrote(change, effects)
         elif start is None and execution.join(effects):
             return
         done = partial(self._settled, execution, effects, told)
@@ -158,7 +158,6 @@ class Turns:
         if write.change is not None and write.change.release:
             execution.releasing -= 1
             execution.armed = 0
-            effects = Effects(list(execution.replay.open.values()), effects.stop)
             self.on_mail()
         self.acting.act(execution, effects)
         behind = execution.read_mail > write.read_mail and not execution.ended  # else its end is on its way
