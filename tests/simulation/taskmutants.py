@@ -14,7 +14,6 @@ from orquestrax.core.dispatcher import Dispatcher
 from orquestrax.core.store.nodeverbs import NodeStore
 from orquestrax.model.rows import History
 from orquestrax.worker.queues.claimer import QueueClaimer
-from orquestrax.worker.queues.completer import Completer
 from orquestrax.worker.queues.service import Queues
 from tests.simulation.model.nodes import NodeStatements
 from tests.simulation.model.tables import Row
@@ -75,13 +74,7 @@ def claims_by_hints_alone() -> Applied:
 
 
 def told_once() -> Applied:
-    sound = Completer._settle
-
-    async def settle(self: Completer, batch: Any) -> None:
-        with patch("orquestrax.worker.queues.completer.AGAIN", 1e6):
-            await sound(self, batch)
-
-    return patch.object(Completer, "_settle", settle)
+    return patch("orquestrax.worker.queues.completer.AGAIN", 1e6)
 
 
 def the_dead_keep_their_tasks() -> Applied:
