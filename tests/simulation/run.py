@@ -59,8 +59,8 @@ class Simulation:
             self._begin()
             self.world.run(self._done, self.plan.end)
             self.problems += self.world.faults + self.server.witnesses.broken
+            self.problems += judge(self)  # first: while it is wound up, timers of the dead start bodies
             self._wind_up()
-        self.problems += judge(self)
 
     # -- what is planned --
 

@@ -8,6 +8,7 @@ from orquestrax.base.clock import DatabaseClock
 from orquestrax.core.dispatcher import Dispatcher
 from orquestrax.core.execution import Effects, Execution
 from orquestrax.core.once import announce, begun, interrupt, is_announced
+from orquestrax.core.retries import RetryAt
 from orquestrax.core.timers import Timers
 from orquestrax.model.commands import RunStep, StartTimer
 from orquestrax.model.jobs import BodyKey, Job
@@ -117,7 +118,8 @@ class Acting:
     def hold(self, execution: Execution) -> bool:
         """Nothing of it that has not begun starts here any more; returns whether something of it still runs."""
         self.release(execution)
-        self._dispatcher.hold(execution.key)
+        for job in self._dispatcher.hold(execution.key):
+            self._put_off(execution, job)
         kept = execution.pause.kept if execution.pause is not None else ()
         queued = () if execution.queue is None else execution.queue.commands
         return any(
@@ -126,6 +128,11 @@ class Acting:
             for number, command in execution.replay.open.items()
             if isinstance(command, RunStep) and number not in kept and number not in queued
         )
+
+    def _put_off(self, execution: Execution, job: Job) -> None:
+        """A further attempt that waited for a slot is due, as it was: else the first one would be run again."""
+        if job.first_at is not None and job.key.command in execution.replay.open:
+            execution.retries[job.key.command] = RetryAt(self._clock.now(), job.attempt, job.first_at)
 
     def drain(self) -> None:
         """This node starts nothing more."""

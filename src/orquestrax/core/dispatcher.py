@@ -211,13 +211,13 @@ class Dispatcher:
         for key in [key for key in self._kept if key.instance == instance]:
             del self._kept[key]
 
-    def hold(self, instance: UUID) -> None:
-        """Nothing of the instance starts for now: what waits is let go, outcomes that nobody took are told."""
-        self._waiting.remove_where(
-            lambda job: job.key.instance == instance and not (job.begun or job.claimed)
-        )
+    def hold(self, instance: UUID) -> list[Job]:
+        """Nothing of the instance starts for now: outcomes that nobody took are told, what waits leaves."""
         for key in [key for key in self._kept if key.instance == instance]:
             asyncio.get_running_loop().call_soon(self._deliver_kept, key)
+        return self._waiting.remove_where(
+            lambda job: job.key.instance == instance and not (job.begun or job.claimed)
+        )
 
     def close(self) -> None:
         """This node starts nothing more: what waits for a slot, or for its time limit, is for a successor."""
