@@ -138,6 +138,7 @@ def test_the_data_of_the_embedded_server_alone_is_upgraded(ox: Ox, monkeypatch: 
         assert ox("db", "upgrade").told == ["up to date: nothing to upgrade"]
 
 
+@pytest.mark.verify
 def test_reset_of_the_embedded_server(folder: Path, ox: Ox, monkeypatch: pytest.MonkeyPatch) -> None:
     with tempfile.TemporaryDirectory(prefix="ox-") as home:
         Path(home).chmod(0o755)

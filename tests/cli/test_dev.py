@@ -133,6 +133,7 @@ def test_reload_loses_nothing(namespace: str, talk: Path, port: int, spawn: Spaw
     assert "Traceback" not in stopped.err
 
 
+@pytest.mark.verify
 def test_code_that_does_not_import_at_first(namespace: str, talk: Path, port: int, spawn: Spawn) -> None:
     (talk / "words.py").write_text("raise RuntimeError('not yet')\n")
     dev = spawn("dev", "talk.py", "--port", str(port))
@@ -144,6 +145,7 @@ def test_code_that_does_not_import_at_first(namespace: str, talk: Path, port: in
     assert dev.end(signal.SIGTERM).status == 0
 
 
+@pytest.mark.verify
 def test_a_crash_of_the_code(namespace: str, talk: Path, port: int, spawn: Spawn, ox: Ox) -> None:
     dev = spawn("dev", "talk.py", "--port", str(port))
     dev.until("^serving: ")

@@ -22,6 +22,7 @@ SECOND = 1_000_000
 ESCAPES = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 
 
+@pytest.mark.verify
 def test_live_view_in_a_terminal(namespace: str, folder: Path) -> None:
     (folder / "slow.py").write_text(
         "import asyncio\nimport orquestrax as ox\n"

@@ -32,6 +32,7 @@ def home(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Path]:
         yield Path(home)
 
 
+@pytest.mark.verify
 async def test_survives_the_death_of_its_server(home: Path) -> None:
     data = (home / "postgres" / "data").resolve()
     async with ox.node(workflows=[wait_for_word]) as client:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from playwright.async_api import expect
 
 from tests.e2e.flows import approve, counting, quick
@@ -41,6 +42,7 @@ async def test_filters_are_in_the_address_and_back_works(site: Site, open_page, 
     assert await never_reloaded(page)
 
 
+@pytest.mark.verify
 async def test_pages_go_on_behind_a_key(site: Site, open_page, names) -> None:
     started = [await site.client.start(quick, id=names(f"{number:02}")) for number in range(52)]
     page = await open_page(f"{site.url}/?search={names('')}")
@@ -54,6 +56,7 @@ async def test_pages_go_on_behind_a_key(site: Site, open_page, names) -> None:
     await expect(ids).to_have_count(50)
 
 
+@pytest.mark.verify
 async def test_everything_works_without_a_script(site: Site, open_page, names) -> None:
     await (await site.client.start(quick, id=names("done"))).result()
     waiting = await site.client.start(counting, id=names("waiting"))
@@ -77,6 +80,7 @@ async def test_everything_works_without_a_script(site: Site, open_page, names) -
     await expect(page.locator("#state")).to_contain_text("test_workflow")
 
 
+@pytest.mark.verify
 async def test_nothing_here_has_the_same_look(site: Site, open_page) -> None:
     page = await open_page(f"{site.url}/workflows/nobody", expects=("404",))
     await expect(page.locator("main")).to_contain_text("there is no instance with the id 'nobody'")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
 from playwright.async_api import Page, expect
 
 from tests.e2e.support import Site, eventually
@@ -17,6 +18,7 @@ async def log_in(page: Page) -> None:
     await page.get_by_role("button", name="Log in").click()
 
 
+@pytest.mark.verify
 async def test_a_page_whose_session_has_ended_asks_to_log_in_again(
     open_page, dsn: str, tmp_path: Path
 ) -> None:

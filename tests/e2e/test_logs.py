@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import pytest
 from playwright.async_api import Page, expect
 
 from tests.e2e.flows import talking
 from tests.e2e.support import Site
 from tests.e2e.test_live import never_reloaded
 from tests.e2e.test_looks import SIDEWAYS, SMALL
+
+pytestmark = pytest.mark.verify
 
 TAIL = "(({scrollHeight: h, clientHeight: c, scrollTop: t}) => [h > c, Math.abs(t)])(document.querySelector('.tail'))"
 HOSTILE = "<script>window.hacked = 1</script><b id=log-1>\u202e]]></pre>"

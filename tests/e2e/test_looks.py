@@ -40,6 +40,7 @@ async def test_no_page_scrolls_sideways(site: Site, open_page, names, width: int
     assert await page.evaluate(SIDEWAYS) == 0
 
 
+@pytest.mark.verify
 async def test_the_login_is_in_the_middle(open_page, dsn: str, tmp_path: Path) -> None:
     async with Site(dsn, "e2e_door", tmp_path, roles="web", token="x" * 32) as site:
         page = await open_page(site.url, height=740)
@@ -53,6 +54,7 @@ async def test_the_login_is_in_the_middle(open_page, dsn: str, tmp_path: Path) -
             assert box["width"] == 328
 
 
+@pytest.mark.verify
 async def test_the_theme_is_kept_and_rendered_by_the_server(site: Site, open_page) -> None:
     page = await open_page(site.url, color_scheme="light")
     background = "getComputedStyle(document.documentElement).backgroundColor"

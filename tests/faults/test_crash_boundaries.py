@@ -94,7 +94,7 @@ class Kitchen:
 
 SINKS = [
     pytest.param((kitchen_sink, EXPECTED), id="async"),
-    pytest.param((careful_kitchen, CAREFUL), id="careful"),
+    pytest.param((careful_kitchen, CAREFUL), id="careful", marks=pytest.mark.verify),
     pytest.param((plain_kitchen_sink, EXPECTED), marks=pytest.mark.verify, id="plain"),
 ]
 

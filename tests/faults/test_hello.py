@@ -130,6 +130,7 @@ def test_goes_on_after_kill(run: Callable[..., Program]) -> None:
     assert second.lines[1:] == [*GREETINGS[done:], "letters: 21"]
 
 
+@pytest.mark.verify
 def test_a_second_program_waits_for_the_same_result(run: Callable[..., Program]) -> None:
     first = run()
     first.until(GREETINGS[0])
@@ -143,6 +144,7 @@ def test_a_second_program_waits_for_the_same_result(run: Callable[..., Program])
     assert third.lines == ["hello-1 was completed already: for another run give another id", "letters: 21"]
 
 
+@pytest.mark.verify
 async def test_goes_on_without_an_id(run: Callable[..., Program], home: Path, tmp_path: Path) -> None:
     program = tmp_path / "nameless.py"
     program.write_text(HELLO.read_text().replace(', id="hello-1"', ""))

@@ -48,6 +48,7 @@ async def saved() -> None:
 """
 
 
+@pytest.mark.verify
 def test_I19_dev_says_what_is_not_deterministic_on_the_day_it_is_written(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -35,6 +35,7 @@ async def test_a_child_inherits_one_socket_and_nothing_else(rig, tmp_path):
     assert opened[0].startswith("socket:")
 
 
+@pytest.mark.verify
 @pytest.mark.skipif(sys.platform != "linux", reason="asks /proc")
 async def test_two_hundred_steps_leak_nothing(make_rig, tmp_path):
     mine = psutil.Process()

@@ -73,6 +73,7 @@ def test_the_same_seed_gives_the_same_trace():
     assert done.stdout.splitlines() == here
 
 
+@pytest.mark.verify
 def test_the_seeds_strike_everywhere():
     """What the plans promise is in them: each kind of fault, takeovers, queues, poison, and runs without any of it."""
     runs = [check(seed) for seed in range(1_000, 1_030)]

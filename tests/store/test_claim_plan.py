@@ -11,6 +11,8 @@ import pytest
 from orquestrax.core.store.statements import statement
 from tests.store.support import Rig
 
+pytestmark = pytest.mark.verify
+
 BACKLOG = 200_000
 FEW = 400  # pages that a claim may look at: a scan of the table alone would be ten thousand
 

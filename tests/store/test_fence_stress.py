@@ -103,6 +103,7 @@ async def test_I4_four_writers_without_the_lock_are_caught(rig: Rig):
     assert await Stress(rig, 1).run(60, unlocked)
 
 
+@pytest.mark.verify
 async def test_I4_I15_four_writers_and_a_declarer_never_write_late(rig: Rig):
     stress = Stress(rig, 2)
     assert await stress.run(200, locked) == []

@@ -151,6 +151,7 @@ def conform(app: ASGIApp, mode: GenerationMode) -> dict[int, int]:
     return statuses
 
 
+@pytest.mark.verify
 @pytest.mark.parametrize("mode", list(GenerationMode), ids=lambda mode: mode.value)
 async def test_generated_data_gets_documented_answers(bench: Bench, mode: GenerationMode) -> None:
     async with AsyncExitStack() as stack:
