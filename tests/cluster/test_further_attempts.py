@@ -96,7 +96,8 @@ async def test_I8_a_body_is_not_stopped_for_the_attempt_before_it_of_which_its_n
     cluster: Cluster, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The first attempt is taken from the queue, the second one runs on the same node as its instance's own."""
-    tell, committed, answer = TaskStore.tell, asyncio.Event(), asyncio.Event()
+    tell, held = TaskStore.tell, TaskStore.held
+    committed, answer = asyncio.Event(), asyncio.Event()
 
     async def slow(store: TaskStore, messages: Sequence[TaskMessage]) -> dict[BodyKey, int | None]:
         heard = await tell(store, messages)
@@ -105,7 +106,13 @@ async def test_I8_a_body_is_not_stopped_for_the_attempt_before_it_of_which_its_n
             await answer.wait()
         return heard
 
+    async def late(store: TaskStore) -> dict[BodyKey, int]:
+        if committed.is_set():
+            await cluster.until(lambda: _began("load 1", "print 1", "print 2"))
+        return await held(store)
+
     monkeypatch.setattr(TaskStore, "tell", slow)
+    monkeypatch.setattr(TaskStore, "held", late)
     client = await cluster.join(labels, slots=1)
     await cluster.join(steps=[packs], roles="worker")  # serves the same queue, and does not know these steps
     node = cluster.nodes[0].incarnation
