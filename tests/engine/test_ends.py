@@ -4,15 +4,21 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
+from collections.abc import Sequence
 
 import pytest
 
 import orquestrax as ox
+from orquestrax.core.store.journalverbs import JournalStore
+from orquestrax.model.events import STEP_COMPLETED
+from orquestrax.model.rows import Verdict, Write
 from orquestrax.model.states import TERMINAL
 from tests.checker import check_instance
 from tests.engine.conftest import Bench
+from tests.engine.until import until_so
 
 gate = asyncio.Event()
+passing: list[asyncio.Event] = []
 
 
 @ox.step
@@ -24,6 +30,25 @@ async def held() -> None:
 async def nearly_over() -> str:
     await held()
     return "done"
+
+
+@ox.step
+async def stays() -> None:
+    await asyncio.Event().wait()
+
+
+@ox.step
+async def passes() -> None:
+    passing.append(asyncio.Event())
+    await passing[0].wait()
+
+
+@ox.workflow
+async def first_word() -> str:
+    """Ends with a word, whatever still runs."""
+    bodies = [asyncio.create_task(stays()), asyncio.create_task(passes())]
+    word = await ox.receive("word", str)
+    return f"{word}, {len(bodies)}"
 
 
 ENDS = (ox.WorkflowCancelled, ox.WorkflowTerminated)
@@ -74,3 +99,39 @@ async def test_I6_nothing_follows_an_end(bench: Bench) -> None:
     (row,) = await bench.query("select status, owner, wake_at from {schema}.instances where id = 'over'")
     assert row["status"] in TERMINAL
     assert (row["owner"], row["wake_at"]) == (None, None)
+
+
+async def test_I3_an_end_on_its_way_is_not_written_anew_when_a_write_before_it_is_through(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A node that drains looks again at what came during a write; behind the end there is nothing to look at."""
+    write, waits, let_go = JournalStore.write, asyncio.Event(), asyncio.Event()
+
+    async def slow(store: JournalStore, batch: Sequence[Write]) -> list[Verdict]:
+        if any(event.type == STEP_COMPLETED for each in batch for event in each.events):
+            waits.set()
+            await let_go.wait()
+        return await write(store, batch)
+
+    passing.clear()
+    client = await bench.node(first_word)
+    outside = await bench.node()
+    await client.start(first_word, id="w")
+    await until_so(lambda: bool(passing))
+    monkeypatch.setattr(JournalStore, "write", slow)
+    node = bench.nodes.pop(0)
+    orchestrator = node.incarnation.orchestrator
+    (execution,) = orchestrator.memory.executions.values()
+    stopping = asyncio.create_task(node.stop(grace=20))
+    await until_so(lambda: orchestrator.turns.acting.draining)
+    passing[0].set()
+    await waits.wait()
+    run = await outside.get("w", first_word)
+    await run.signal("word", "yes")
+    await until_so(lambda: execution.ended)
+    await run.signal("word", "no")
+    await until_so(lambda: execution.read_mail == 2)
+    let_go.set()
+    assert await run.result(15) == "yes, 2"
+    await stopping
+    await check_instance(outside, first_word, "w")

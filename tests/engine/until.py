@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 
 from orquestrax.client.handle import Run
 
@@ -18,4 +19,11 @@ async def until_event(run: Run[object], type_: str, times: int = 1) -> None:
     """Until its history has events of this type."""
     async with asyncio.timeout(15):
         while sum(event.type == type_ for event in await run.history()) < times:
+            await asyncio.sleep(0.01)
+
+
+async def until_so(so: Callable[[], bool]) -> None:
+    """Until it is so."""
+    async with asyncio.timeout(15):
+        while not so():
             await asyncio.sleep(0.01)
