@@ -194,12 +194,11 @@ async def test_I18_a_suspect_runs_alone(rig: Rig, tmp_path: Path):
 async def test_I18_a_suspect_that_has_lived_for_a_minute_is_none(rig: Rig, tmp_path: Path):
     work = Work()
     held = work.workflow()
+    key = await rig.pending("s", definition="held", input_=b'["s"]')
+    await rig.rows("update {schema}.instances set lane = 0, suspicion = 1, wake_at = {schema}.now()")
     async with running(rig, tmp_path, held, options=OPTIONS) as (node, _):
         claimer = node.incarnation.claimer
         claimer.suspects._lives = 0.3
-        key = await rig.pending("s", definition="held", input_=b'["s"]')
-        await rig.rows("update {schema}.instances set lane = 0, suspicion = 1, wake_at = {schema}.now()")
-        claimer.look_for_work()
         await until(lambda: work.began)
 
         async def cleared() -> bool:

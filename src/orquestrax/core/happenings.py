@@ -30,9 +30,8 @@ class Happenings:
         """An attempt of a step ended. False if the instance is not in memory: it may come back for it."""
         execution = self._turns.memory.executions.get(job.key.instance)
         if isinstance(outcome, Delivered):
-            if (
-                execution is not None
-            ):  # it comes by message, as those of the queues do: until then nobody begins it anew
+            if execution is not None:
+                # It comes by message, as those of the queues do: until then nobody begins it anew.
                 execution.queued.commands.add(job.key.command)
             self._turns.on_mail()
             return True

@@ -54,9 +54,8 @@ class Queues:
         self._hints, self._on_mail = hints, on_mail
         self._variants: dict[tuple[str, str, str], Any] = {}
         self.held: dict[BodyKey, ClaimedTask] = {}
-        self._telling = set[
-            BodyKey
-        ]()  # held still, but their bodies have ended: another one may run under that key
+        # Held still, but their bodies have ended: another one may run under that key.
+        self._telling = set[BodyKey]()
         self.claimer = QueueClaimer(
             stores[0],
             dispatcher,
