@@ -121,7 +121,7 @@ class Acting:
         for job in self._dispatcher.hold(execution.key):
             self._put_off(execution, job)
         kept = execution.pause.kept if execution.pause is not None else ()
-        queued = () if execution.queue is None else execution.queue.commands
+        queued = execution.told_by_message
         return any(
             self._dispatcher.knows(BodyKey(execution.key, number))
             or (command.step.options.at_most_once and is_announced(execution, command))
@@ -166,7 +166,7 @@ class Acting:
 
         Not those that were taken from a queue: their outcomes find the instance wherever it is.
         """
-        queued = () if execution.queue is None else execution.queue.commands
+        queued = execution.told_by_message
         for command in list(execution.replay.open.values()):
             if isinstance(command, RunStep) and command.number not in queued:
                 self._dispatcher.cancel(execution.key, command.number, command.step.options.executor)

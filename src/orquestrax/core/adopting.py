@@ -99,8 +99,7 @@ class Adopting:
             if more:
                 loop.call_soon(self._adopt, rows, left, histories, adopted)
             else:
-                self.ahead -= sum(
-                    1 for _ in left
-                )  # a fault of the engine itself: they come with the reconciliation
+                # What is left behind a fault of the engine itself comes with the reconciliation.
+                self.ahead -= sum(1 for _ in left)
                 self._on_adopted(rows)
                 adopted.set_result(None)

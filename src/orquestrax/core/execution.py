@@ -6,7 +6,7 @@ workflow's code, and gathers what one turn must write. It touches neither the da
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, Final
 from uuid import UUID
@@ -156,6 +156,11 @@ class Execution:
     def paused(self) -> bool:
         """Whether nothing of it may start."""
         return self.pause is not None and self.pause.active
+
+    @property
+    def told_by_message(self) -> Collection[int]:
+        """Steps whose outcomes come by message: nobody here begins them, or waits for their bodies."""
+        return () if self.queue is None else self.queue.commands
 
     def happened(self, type_: str, data: msgspec.Struct, now: int, value: Any = msgspec.UNSET) -> None:
         """Apply one event; it joins those that the next write carries. No two events go back in time.

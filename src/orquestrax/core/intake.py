@@ -117,7 +117,7 @@ class Intake:
         if execution.announced:
             self._turns.acting.interrupt(execution, now)
         effects = execution.turn(now)
-        there = () if execution.queue is None else execution.queue.commands
+        there = execution.told_by_message
         effects.act = [c for c in execution.replay.open.values() if c.number not in there]
         self._turns.advance(execution, effects)
 

@@ -40,7 +40,7 @@ def begun(execution: Execution) -> list[RunStep]:
 
     For those in a queue the task knows who has begun them. Of those that a pause has kept it is known.
     """
-    queued = () if execution.queue is None else execution.queue.commands
+    queued = execution.told_by_message
     kept = () if execution.pause is None else execution.pause.kept
     return [
         command

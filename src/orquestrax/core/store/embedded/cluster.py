@@ -9,7 +9,7 @@ import shutil
 import subprocess
 import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from orquestrax.base.errors import EmbeddedServerError
 
@@ -79,6 +79,19 @@ def _lock(directory: Path) -> int:
     return descriptor
 
 
+def run_as_server(layout: Layout, command: list[str], **options: Any) -> subprocess.CompletedProcess[str]:
+    """Run one of PostgreSQL's programs to its end as the server's user; `options` are those of `subprocess.run`."""
+    return subprocess.run(  # noqa: S603
+        command,
+        capture_output=True,
+        text=True,
+        errors="replace",
+        check=False,
+        env=environment(),
+        **(layout.account.spawn_options() | options),
+    )
+
+
 def initdb(
     layout: Layout, binaries: Binaries, target: Path, lock: int | None = None, more: Iterable[str] = ()
 ) -> None:
@@ -87,16 +100,7 @@ def initdb(
     command += ["--auth=trust", "--encoding=UTF8", "--locale=C", *more]
     if binaries.major >= BUILTIN_LOCALE:
         command += ["--locale-provider=builtin", "--builtin-locale=C.UTF-8"]
-    done = subprocess.run(  # noqa: S603
-        command,
-        capture_output=True,
-        text=True,
-        errors="replace",
-        check=False,
-        env=environment(),
-        pass_fds=() if lock is None else (lock,),
-        **layout.account.spawn_options(),
-    )
+    done = run_as_server(layout, command, pass_fds=() if lock is None else (lock,))
     if done.returncode != 0:
         raise EmbeddedServerError(
             f"initdb cannot make the data directory {layout.data}: {useful_line(done.stderr or done.stdout)}"

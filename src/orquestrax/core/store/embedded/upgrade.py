@@ -14,7 +14,6 @@ import contextlib
 import os
 import re
 import shutil
-import subprocess
 import tempfile
 from dataclasses import dataclass
 from itertools import chain, count
@@ -24,7 +23,7 @@ from typing import TYPE_CHECKING
 from orquestrax.base.errors import EmbeddedServerError
 
 from .binaries import ask, find_binaries, search
-from .cluster import SUPERUSER, UNFINISHED, UPGRADED, environment, initdb, made_by, sync, useful_line
+from .cluster import SUPERUSER, UNFINISHED, UPGRADED, initdb, made_by, run_as_server, sync, useful_line
 from .copies import reachable
 from .launch import launch
 from .layout import default_home, prepare
@@ -146,18 +145,10 @@ def _pg_upgrade(layout: Layout, old: Binaries, new: Binaries, fresh: Path, socke
 
 def _run(layout: Layout, command: list[str], folder: Path) -> str:
     """What the program says. Raises `EmbeddedServerError` with its reason if it fails."""
-    done = subprocess.run(  # noqa: S603
-        command,
-        capture_output=True,
-        text=True,
-        errors="replace",
-        check=False,
-        env=environment(),
-        **(layout.account.spawn_options() | {"cwd": str(folder)}),
-    )
+    done = run_as_server(layout, command, cwd=str(folder))
     if done.returncode != 0:
         raise EmbeddedServerError(
             f"{Path(command[0]).name} cannot upgrade the data directory {layout.data}, which is as it was: "
             f"{useful_line(done.stderr + done.stdout)}"
         )
-    return str(done.stdout)
+    return done.stdout
