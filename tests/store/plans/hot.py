@@ -98,7 +98,7 @@ CLAIMS: Final = (
     _case("claim_overdue", FENCED, ME, BATCH, by="instances_deadline instances_pkey"),
     _case("clear_suspicion", FENCED, ME, HELD_HERE, by="instances_pkey instances_owned instances_suspects"),
     _case(
-        "claim_tasks", FENCED, ME, ["async", "thread"], [BATCH, 8], ["charge"], None, [], [],
+        "claim_tasks", FENCED, ME, ["async", "thread"], [BATCH, 8], ["charge"], None, [], [], [],
         by="tasks_due tasks_pkey tasks_claimed tasks_suspects instances_pkey", pages=9_000,
     ),
     _case("claim_failed", FENCED, ME, BATCH, by="tasks_lost tasks_expiring tasks_pkey instances_pkey", pages=12_000),
