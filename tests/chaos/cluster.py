@@ -172,8 +172,8 @@ class Cluster:
     async def untried(self) -> bool:
         """Wait until nothing is on trial for the death of two nodes (I18) but what sleeps; False if that never comes.
 
-        If a third node is ended by somebody else while a body of the suspect runs on it, that one is convicted, whoever it
-        was: nobody can tell.
+        If a third node is ended by somebody else while a body of the suspect runs on it, the suspect is convicted,
+        whoever it was: nobody can tell.
         """
         return await self._until(self._nobody_is_tried)
 

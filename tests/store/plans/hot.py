@@ -128,7 +128,7 @@ WRITES: Final = (
     _case(
         "insert_tasks", FENCED, ME, HELD_HERE, ONE,
         *_columns("charge", "default", "async", 1, 1, MOMENT, MOMENT, False, "[]", "{}"), None, None,
-        by="instances_pkey", pages=9_000,
+        by="instances_pkey events_pkey", pages=9_000,
     ),
     _case("last_events", FENCED, SOME, by="instances_pkey events_pkey"),
     _case("is_alive", FENCED, ME, by="", pages=20),
@@ -152,7 +152,8 @@ HOLDINGS: Final = (
     _case("release_instances", FENCED, ME, by="instances_owned instances_pkey", pages=9_000),
     _case(
         "free_instances", FENCED, ME, True,
-        by="instances_owned instances_pkey events_pkey tasks_claimed tasks_suspects", pages=12_000,
+        by="instances_owned instances_pkey events_pkey inbox_pkey nodes_pkey tasks_claimed tasks_suspects",
+        pages=12_000,
     ),
     _case("free_tasks", FENCED, ME, True, [], by="tasks_claimed tasks_pkey instances_pkey", pages=9_000),
     _case("histories", HELD, SOME, by="events_pkey tasks_pkey inbox_pkey", pages=6_000),
