@@ -243,8 +243,9 @@ async def _registered(database: Database, space: int, columns: Mapping[str, Any]
     try:
         return await asyncio.shield(registering)
     except asyncio.CancelledError:
-        fence, _ = await registering
-        await _say_stopped(database, Fence(space, fence))
+        await asyncio.wait([registering])
+        if registering.exception() is None:
+            await _say_stopped(database, Fence(space, registering.result()[0]))
         raise
 
 
