@@ -187,7 +187,9 @@ async def test_I8_an_attempt_that_waits_for_a_slot_is_not_replaced_by_the_first_
     await run.pause()
     await park.waits.wait()
     await run.resume()
-    (execution,) = (e for e in bench.nodes[0].incarnation.orchestrator.memory.executions.values() if e.id == "r")
+    (execution,) = (
+        e for e in bench.nodes[0].incarnation.orchestrator.memory.executions.values() if e.id == "r"
+    )
     async with asyncio.timeout(15):
         while execution.paused or next(iter(execution.retries.values())).due > time.time_ns() // 1000:
             await asyncio.sleep(0.01)

@@ -54,7 +54,11 @@ async def test_I8_a_job_that_is_asked_for_anew_keeps_its_attempt_and_its_place(c
 
     crowded.dispatcher.dispatch(first := crowded.job(wait))
     further = crowded.job(quick, attempt=2, first=1.0)
-    for job in (further, last := crowded.job(quick), msgspec.structs.replace(further, attempt=1, first_at=None)):
+    for job in (
+        further,
+        last := crowded.job(quick),
+        msgspec.structs.replace(further, attempt=1, first_at=None),
+    ):
         crowded.dispatcher.dispatch(job)
     assert crowded.dispatcher.backlog == 2
     gate.set()
