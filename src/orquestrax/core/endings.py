@@ -40,7 +40,7 @@ def ended(execution: Execution, now: int, done: Done, *, start: NewInstance | No
         result=payload if status == events.COMPLETED else None,
         error=payload if status != events.COMPLETED else None,
     )
-    write = execution.write(change, done, start=start)
+    write = execution.write(change, done, start)
     write.events = [*write.events, terminal]
     return write
 

@@ -32,6 +32,7 @@ from orquestrax.model.rows import Message, NewInstance, RowChange, Verdict, Writ
 
 log = logging.getLogger(__name__)
 HISTORY_LIMIT: Final = 200_000  # events
+COMMITTED: Final = Verdict.COMMITTED  # before Python 3.12 each look into an enum costs as much as a call
 
 
 class Turns:
@@ -87,7 +88,6 @@ class Turns:
         self,
         execution: Execution,
         effects: Effects,
-        *,
         start: NewInstance | None = None,
         told: Callable[[Verdict], None] | None = None,
     ) -> None:
@@ -120,7 +120,7 @@ class Turns:
         elif start is None and execution.join(effects):
             return
         done = partial(self._settled, execution, effects, told)
-        write = execution.write(change, done, start=start)
+        write = execution.write(change, done, start)
         write.holds = None if before == execution.status else holds(before, execution.status)
         execution.latest = (write, effects) if change is None and start is None else None
         self.journal.submit(write)
@@ -143,7 +143,7 @@ class Turns:
             told(verdict)
         if execution.evicted:
             return
-        if verdict is not Verdict.COMMITTED:
+        if verdict is not COMMITTED:
             self.drop(execution, verdict)
             return
         faultpoint.reach("orchestrator.before_act")
@@ -272,6 +272,7 @@ class Turns:
     def forget(self, execution: Execution, ending: Ending = None) -> None:
         """Out of memory; `ending` says how it ended, None that it goes on elsewhere or later."""
         execution.evicted = True
+        execution.latest = None  # it leads back here in a circle
         self.acting.release(execution)
         self.memory.remove(execution.key, ending)
         execution.replay.close()
