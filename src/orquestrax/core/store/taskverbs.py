@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any, ClassVar
-from uuid import UUID
 
 from orquestrax.base import faultpoint
 from orquestrax.core.store.database import Database
@@ -67,11 +66,9 @@ class TaskStore(Held):
             faultpoint.reach("complete_tasks.after_commit")
             return {BodyKey(row["instance"], row["command"]): row["owner"] for row in rows}
 
-    async def give_back(self, tasks: Collection[tuple[UUID, int]]) -> None:
+    async def give_back(self, tasks: Collection[BodyKey]) -> None:
         """What this node has taken and not begun waits again."""
-        await self._fenced(
-            "return_tasks", [instance for instance, _ in tasks], [command for _, command in tasks]
-        )
+        await self._fenced("return_tasks", [key.instance for key in tasks], [key.command for key in tasks])
 
     async def held(self) -> dict[BodyKey, int]:
         """The attempts that this node has, as the database sees it."""
