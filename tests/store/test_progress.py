@@ -6,7 +6,7 @@ from uuid import UUID
 
 from orquestrax.core.store.progress import ProgressStore
 from orquestrax.core.store.statements import statement
-from orquestrax.model.jobs import BodyKey, Said
+from orquestrax.model.jobs import Said
 from tests.store.support import Rig
 
 
@@ -56,7 +56,7 @@ async def test_a_row_goes_with_its_step_and_the_rest_with_its_instance(rig: Rig)
     store, fence = ProgressStore(rig.database), await rig.node()
     key, ended = await rig.owned(fence), await rig.owned(fence)
     await store.write(fence.number, [said(key, 1), said(key, 2), said(ended, 1)])
-    await store.delete(fence.number, [BodyKey(key, 1), BodyKey(key, 99)])
+    await store.delete(fence.number, [(key, 1), (key, 99)])
     await rig.rows("update {schema}.instances set ended_at = {schema}.now() where key = $1", ended)
     await store.sweep(fence.number)
     assert ended in await store.of([ended]), "who does not lead sweeps nothing"
@@ -73,10 +73,10 @@ async def test_what_a_successor_says_of_a_step_stays(rig: Rig):
     store, before, now = ProgressStore(rig.database), await rig.node(), await rig.node()
     key = await rig.owned(now)
     await store.write(now.number, [said(key)])
-    await store.delete(before.number, [BodyKey(key, 1)])
+    await store.delete(before.number, [(key, 1)])
     assert await store.of([key]), "another living node runs it"
     await rig.rows("update {schema}.nodes set status = 'dead' where fence = $1", now.number)
-    await store.delete(before.number, [BodyKey(key, 1)])
+    await store.delete(before.number, [(key, 1)])
     assert await store.of([key]) == {}
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 import msgspec
@@ -10,7 +10,7 @@ import msgspec
 from orquestrax.model.commands import Decoded
 
 
-class BodyKey(msgspec.Struct, frozen=True, gc=False, cache_hash=True):
+class BodyKey(NamedTuple):
     """Which body: held by the node's map of running bodies, outside the instance, so a reload attaches to it."""
 
     instance: UUID

@@ -53,7 +53,7 @@ async def test_a_job_starts_when_a_cancelled_body_has_ended(crowded):
     crowded.dispatcher.dispatch(first := crowded.job(forever))
     crowded.dispatcher.dispatch(waiting := crowded.job(quick))
     await asyncio.sleep(0)
-    crowded.dispatcher.cancel(first.key.instance, first.key.command, "async")
+    crowded.dispatcher.cancel(*first.key, "async")
     assert isinstance(await crowded.outcome(waiting), Succeeded)
 
 
@@ -98,7 +98,7 @@ async def test_steps_that_wait_for_their_turn_do_not_keep_those_of_the_queue_fro
     assert (dispatcher.room("async"), dispatcher.room_for_claims("async")) == (-2, -1)
     dispatcher.dispatch(taken)
     assert dispatcher.room_for_claims("async") == -1, "it waits once"
-    dispatcher.cancel(own.key.instance, own.key.command, "async")
+    dispatcher.cancel(*own.key, "async")
     assert (dispatcher.room("async"), dispatcher.room_for_claims("async")) == (-1, -1)
     gate.set()
     for job in (first, taken):

@@ -12,7 +12,7 @@ from uuid import UUID
 import msgspec
 
 from orquestrax.core.store.database import Database
-from orquestrax.model.jobs import BodyKey, Said
+from orquestrax.model.jobs import Said
 
 
 class ProgressView(msgspec.Struct, frozen=True, kw_only=True):
@@ -56,10 +56,10 @@ class ProgressStore:
         columns = zip(*(msgspec.structs.astuple(said) for said in batch), strict=True)
         await self._database.fetch("write_progress", fence, *map(list, columns))
 
-    async def delete(self, fence: int, steps: Sequence[BodyKey]) -> None:
-        """These steps have ended here; what another living node says of them stays."""
+    async def delete(self, fence: int, steps: Sequence[tuple[UUID, int]]) -> None:
+        """These steps (instance, command) have ended here; what another living node says of them stays."""
         await self._database.fetch(
-            "delete_progress", fence, [key.instance for key in steps], [key.command for key in steps]
+            "delete_progress", fence, [key for key, _ in steps], [number for _, number in steps]
         )
 
     async def sweep(self, fence: int) -> None:

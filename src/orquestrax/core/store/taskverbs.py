@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any, ClassVar
+from uuid import UUID
 
 from orquestrax.base import faultpoint
 from orquestrax.core.store.database import Database
@@ -66,9 +67,11 @@ class TaskStore(Held):
             faultpoint.reach("complete_tasks.after_commit")
             return {BodyKey(row["instance"], row["command"]): row["owner"] for row in rows}
 
-    async def give_back(self, tasks: Collection[BodyKey]) -> None:
+    async def give_back(self, tasks: Collection[tuple[UUID, int]]) -> None:
         """What this node has taken and not begun waits again."""
-        await self._fenced("return_tasks", [key.instance for key in tasks], [key.command for key in tasks])
+        await self._fenced(
+            "return_tasks", [instance for instance, _ in tasks], [command for _, command in tasks]
+        )
 
     async def held(self) -> dict[BodyKey, int]:
         """The attempts that this node has, as the database sees it."""
