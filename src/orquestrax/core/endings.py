@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from typing import Any, Final
+from uuid import UUID
 
 import msgspec
 
@@ -110,6 +111,12 @@ def unhandled(messages: Iterable[Message]) -> list[events.Unhandled]:
         events.Unhandled(m.kind, m.name, m.message, None if m.payload is None else events.raw(m.payload))
         for m in messages
     ]
+
+
+def own_order(instance: UUID, reason: str) -> Message:
+    """The engine's own order to terminate: nobody has sent it."""
+    payload = msgspec.json.encode(reason).decode()
+    return Message(instance=instance, number=0, kind="terminate", name="", message="", payload=payload)
 
 
 def reason_of(order: Message | None) -> str:
