@@ -15,18 +15,10 @@ from orquestrax.model.commands import RunStep
 from orquestrax.model.rows import Message, Verdict, Write
 from tests.checker import check_instance
 from tests.engine.conftest import Bench
+from tests.engine.gated import passes, ran, until_ran
 from tests.engine.until import until_status
 
-ran: list[str] = []
-gates: list[asyncio.Event] = []
-
-
-@pytest.fixture(autouse=True)
-def gate() -> asyncio.Event:
-    """What the body waits for."""
-    ran.clear()
-    gates[:] = [asyncio.Event()]
-    return gates[0]
+pytestmark = pytest.mark.usefixtures("gate")
 
 
 @ox.step
@@ -37,8 +29,7 @@ async def acts() -> str:
 
 @ox.step
 async def waits() -> None:
-    ran.append("waits")
-    await gates[0].wait()
+    await passes("waits")
 
 
 @ox.workflow
@@ -49,8 +40,7 @@ async def acts_after_waiting() -> str:
 
 @ox.step(transactional=True)
 async def books(tx: asyncpg.Connection = ox.transaction()) -> str:
-    ran.append("books")
-    await gates[0].wait()
+    await passes("books")
     return str(await tx.fetchval("select 'booked'"))
 
 
@@ -81,12 +71,6 @@ class SlowPark:
             for _ in range(20):  # what was begun by now has begun to run
                 await asyncio.sleep(0)
             self.before = list(ran)
-
-
-async def until_ran(name: str) -> None:
-    async with asyncio.timeout(15):
-        while name not in ran:
-            await asyncio.sleep(0.01)
 
 
 async def test_I8_a_park_that_met_mail_does_nothing_of_what_is_not_written_yet(
