@@ -28,9 +28,7 @@ async def holds() -> str:
 """
 
 
-def test_a_node_is_waited_for_as_long_as_it_takes_by_its_own_grace(
-    namespace: str, folder: Path, ox: Ox, spawn: Spawn
-) -> None:
+def test_a_node_is_waited_for_until_it_has_ended(namespace: str, folder: Path, ox: Ox, spawn: Spawn) -> None:
     """Its process ends with status 0, and what ran has ended by itself."""
     (folder / "slow.py").write_text(HOLDS)
     node = spawn("start", "slow.py", "--roles", "engine,worker", "--grace", "60")

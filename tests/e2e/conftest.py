@@ -8,11 +8,14 @@ from typing import Any
 
 import pytest
 import pytest_asyncio
-from playwright.async_api import Browser, BrowserContext, Page, async_playwright
+from playwright.async_api import Browser, BrowserContext, Page, async_playwright, expect
 
 from tests.e2e.support import FLAGS, Site, Watch, chromium
 
 Opened = Callable[..., Awaitable[Page]]
+# Ten nodes under full load, say, may share the two cores with a page: who waits for less says so itself.
+PATIENCE = 60_000  # milliseconds
+expect.set_options(timeout=PATIENCE)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -51,7 +54,7 @@ async def open_page(browser: Browser) -> AsyncIterator[Opened]:
     ) -> Page:
         context = await browser.new_context(viewport={"width": width, "height": height}, **options)
         contexts.append(context)
-        context.set_default_timeout(10_000)
+        context.set_default_timeout(PATIENCE)
         page = await context.new_page()
         watch = Watch(page)
         watch.expected = expects

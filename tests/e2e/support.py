@@ -114,7 +114,7 @@ class Watch:
         assert not unexpected, unexpected
 
 
-async def eventually(question: Any, wanted: Any = True, *, within: float = 10.0) -> None:
+async def eventually(question: Any, wanted: Any = True, *, within: float = 60.0) -> None:
     """Ask until the answer is the wanted one: for what no event announces."""
     answer: Any = None
     try:

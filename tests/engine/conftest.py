@@ -40,7 +40,11 @@ class Bench:
         return Address(dsn=self.dsn, schema=self.namespace)
 
     async def node(
-        self, *workflows: Workflow[..., Any], options: EngineOptions = QUICK, roles: str = "engine,worker"
+        self,
+        *workflows: Workflow[..., Any],
+        options: EngineOptions = QUICK,
+        roles: str = "engine,worker",
+        slots: int | None = None,
     ) -> Client:
         """Start a node that serves exactly these; without any it is a mere client."""
         settings = Settings(
@@ -49,6 +53,7 @@ class Bench:
             project=self.home,
             namespace=self.namespace,
             hints=self.hints,
+            slots=slots,
         )
         chosen = roles.split(",") if workflows else ()
         node = Node(settings, {w.name: w for w in workflows}, roles=chosen, options=options, migrates=False)
