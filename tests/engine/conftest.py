@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import itertools
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
@@ -13,11 +14,12 @@ import pytest
 
 from orquestrax.client.client import Client
 from orquestrax.core.store.database import Address
+from orquestrax.core.store.deaths import declare_dead
 from orquestrax.core.store.migrate import migrate
-from orquestrax.core.store.nodeverbs import declare_dead
 from orquestrax.define.workflow import Workflow
 from orquestrax.node import EngineOptions, Node
 from orquestrax.settings import Settings
+from tests.engine.gated import gates, ran
 
 _numbers = itertools.count()
 QUICK = EngineOptions(poll=0.1)
@@ -87,3 +89,11 @@ async def bench(dsn: str, tmp_path: Path) -> AsyncIterator[Bench]:
     for node in reversed(made.nodes):
         await node.stop(grace=0)
     await made.query("drop schema {schema} cascade")
+
+
+@pytest.fixture
+def gate() -> asyncio.Event:
+    """What the bodies of a test wait for; none of them has run yet."""
+    ran.clear()
+    gates[:] = [asyncio.Event()]
+    return gates[0]
