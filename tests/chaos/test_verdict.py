@@ -120,7 +120,7 @@ def test_extra_bodies_have_their_causes(evidence: Evidence) -> None:
 def test_takeovers_amid_other_faults_stand_apart(evidence: Evidence) -> None:
     seen, last = 50 * SECOND, 57 * SECOND
     evidence.takeovers = [
-        Takeover(dead=1, node=2, name="b", instances=1, first_at=last - 1, last_at=at, lost_at=seen)
+        Takeover(dead=1, node=2, name="b", instances=1, steps=0, first_at=last - 1, last_at=at, lost_at=seen)
         for at in (last, last - SECOND)
     ]
     assert judged(evidence).takeovers == {"silent": Spread(n=1, p50=7.0, p95=7.0, max=7.0)}

@@ -66,9 +66,14 @@ async def test_I8_the_steps_of_a_worker_that_died_run_on_another_as_the_same_att
     await cluster.join(works, roles="worker")
     run = await client.start(works, 1, id="w")
     await runs("slow")
+    victim = cluster.nodes[1].incarnation.fence.number
     await cluster.crash()
     await cluster.join(works, roles="worker")
     await runs("slow", 2)
+    async with asyncio.timeout(15):
+        while not (taken := await client.store.takeovers([victim])):
+            await asyncio.sleep(0.01)
+    assert [(each.name, each.instances, each.steps) for each in taken] == [(cluster.nodes[1].name, 0, 1)]
     held["gate"].set()
     assert await run.result(10) == "1, attempt 1", "a lost node is never counted"
     history = await check_instance(client, works, "w")

@@ -45,9 +45,7 @@ async def take(url: str, target: Path = TARGET) -> None:
             .get_by_role("button")
             .click()
         )
-        await page.locator(".happenings", has_text=f"took over 1 instance of {owner}").wait_for(
-            timeout=30_000
-        )
+        await page.locator(".happenings", has_text="took over 1 instance").wait_for(timeout=30_000)
         await page.locator(".card").nth(2).wait_for(timeout=30_000)
         await done(page, 2 * MIDDLE)
         await page.mouse.move(WIDTH / 2, 2)

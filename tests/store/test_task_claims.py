@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from uuid import UUID
 
+from orquestrax.core.store.deaths import declare_dead
+from orquestrax.core.store.nodeverbs import NodeStore
 from orquestrax.core.store.statements import statement
 from orquestrax.core.store.taskverbs import TaskStore
 from tests.store.support import Rig, blocked_backend
@@ -62,3 +65,31 @@ async def test_I16_without_its_locks_two_claims_take_one_step(rig: Rig) -> None:
             else:
                 await claiming
         assert [row["instance"] for row in await claiming] == taken
+
+
+async def test_who_takes_the_steps_of_a_dead_worker_is_said_once(rig: Rig) -> None:
+    """And of one that only stopped nothing was taken over."""
+    await queued(rig, 3)
+    dead, alive, stopped = [await rig.node(name=name) for name in ("dead", "alive", "stopped")]
+    first, next_, last = (TaskStore(rig.database, node) for node in (dead, alive, stopped))
+    taken = await first.claim({"async": 2}, ["s"], None, {})
+    assert [task.lost_worker for task in taken] == [None, None]
+    await declare_dead(rig.address, dead.space, dead.number, None)
+    taken = await next_.claim({"async": 3}, ["s"], None, {})
+    assert Counter(task.lost_worker for task in taken) == {dead.number: 2, None: 1}
+    await next_.took_over({dead.number: 2})
+    await next_.took_over({dead.number: 1})
+    await next_.give_back([(task.instance, task.command) for task in taken])
+    assert {task.lost_worker for task in await last.claim({"async": 3}, ["s"], None, {})} == {None}
+    leaving = NodeStore(rig.database, stopped)
+    await leaving.release()
+    assert {task.lost_worker for task in await next_.claim({"async": 3}, ["s"], None, {})} == {None}
+    (takeover,) = await rig.client.takeovers([dead.number, stopped.number])
+    assert (takeover.dead, takeover.node, takeover.instances, takeover.steps) == (
+        dead.number,
+        alive.number,
+        0,
+        3,
+    )
+    for store in (first, next_, last, leaving):
+        store.close()

@@ -44,6 +44,7 @@ class ClaimedTask(msgspec.Struct, frozen=True, kw_only=True):
     owner       the fence of the node that holds the instance, None if nobody does: whom to hint at the end
     expiry      the `Expiry` of a step that nobody has taken in time; None for all others
     lost        the name of the node that had begun it and died, of a step that is not run again; None for all others
+    lost_worker the fence of the node that died while it ran it; None if none did, or another has taken it since
     suspicion   how many nodes in a row died while they ran it
     spoke       the fence of the node that last said how far an earlier attempt was, with `heartbeat` as JSON of its
                 details; None if none did
@@ -68,6 +69,7 @@ class ClaimedTask(msgspec.Struct, frozen=True, kw_only=True):
     spoke: int | None
     heartbeat: str | None
     suspicion: int = 0
+    lost_worker: int | None = None
 
 
 class TaskMessage(msgspec.Struct, frozen=True, kw_only=True):

@@ -40,7 +40,7 @@ def _count_operations(report: Report, evidence: Evidence) -> None:
 def _measure_takeovers(report: Report, evidence: Evidence) -> None:
     """For each node that died: until the last node had gone on with the last of its instances."""
     last: dict[int, Takeover] = {}
-    for takeover in evidence.takeovers:
+    for takeover in (each for each in evidence.takeovers if each.instances):
         if takeover.dead not in last or takeover.last_at > last[takeover.dead].last_at:
             last[takeover.dead] = takeover
     spreads = defaultdict[str, list[float]](list)

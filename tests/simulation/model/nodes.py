@@ -172,7 +172,7 @@ class NodeStatements(TaskStatements):
             row["suspicion"] = 0
         return [{"key": row["key"]} for row in held]
 
-    def note_takeovers(self, me: int, dead: Sequence[int], _instances: Sequence[int]) -> list[Row]:
+    def note_takeovers(self, me: int, dead: Sequence[int], *_counts: Sequence[int]) -> list[Row]:
         return [{"dead": fence} for fence in dead if self.passes(me)]
 
     def dead_nodes(self, fences: Sequence[int]) -> list[Row]:

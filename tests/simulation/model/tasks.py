@@ -32,7 +32,7 @@ class TaskStatements(Model):
         for values in unnest(columns):
             task = dict(zip(names, values, strict=True))
             if self.passes(me) and task["instance"] in self.tables.instances:
-                task.update(available_at=self.now, worker=None, started_at=None, lost=None)
+                task.update(available_at=self.now, worker=None, started_at=None, lost=None, lost_worker=None)
                 task.update(self._carried(self.tables.instances[task["instance"]], task["lane"]))
                 self.tables.tasks[task["instance"], task["command"]] = task
                 written.append(task)
@@ -89,10 +89,14 @@ class TaskStatements(Model):
         busy = bool(self._on_trial(me)) or any(t["lane"] < ALONE and t["suspicion"] > 0 for t in found)
         busy = busy or (alone is not None and any(key != alone["instance"] for key in suspects))
         return [
-            self._taken(self._changed(task, worker=me, started_at=self.now), suspicion=task["suspicion"])
+            self._claimed(me, task)
             for task in found
             if self.passes(me) and (task["lane"] < ALONE or (task is alone and not busy))
         ]
+
+    def _claimed(self, me: int, task: Row) -> Row:
+        told = {column: task[column] for column in ("suspicion", "lost_worker")}
+        return self._taken(self._changed(task, worker=me, started_at=self.now, lost_worker=None), **told)
 
     def _taken(self, task: Row, **more: Any) -> Row:
         """What a claim returns of a task."""
@@ -177,11 +181,13 @@ class TaskStatements(Model):
         accused = sum(task["suspicion"] > 1 and task["lost"] is None for task in held)
         for task in held:
             told, deaths = task["lost"] is not None, task["suspicion"]
+            died = self.tables.nodes[worker]["status"] == "dead"
             suspects = accused + sum(key != task["instance"] for key in instances)
             lost = told or task["once"] or (counts and deaths > 2 and suspects == 1)
             paused = self.tables.instances[task["instance"]]["status"] == "paused"
             self._changed(
                 task, worker=None, lane=2 if deaths > 1 else 0, available_at=NEVER if paused else self.now,
+                lost_worker=worker if died else None,
                 lost=(task["lost"] or worker) if lost else None, started_at=task["started_at"] if lost else None,
             )  # fmt: skip
         return held

@@ -107,7 +107,7 @@ CLAIMS: Final = (
         *_columns("1", True), by="instances_pkey tasks_pkey tasks_claimed", pages=12_000,
     ),
     _case("return_tasks", FENCED, ME, TAKEN, ONE, by="tasks_pkey tasks_claimed"),
-    _case("note_takeovers", FENCED, ME, [DEAD], [7], by=""),
+    _case("note_takeovers", FENCED, ME, [DEAD], [7], [3], by=""),
 )  # fmt: skip
 WRITES: Final = (
     _case(

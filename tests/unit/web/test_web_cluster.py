@@ -39,14 +39,21 @@ DEAD = node(
     freed_tasks=1200,
 )
 TAKEN = Takeover(
-    dead=1, node=3, name="vm-3", instances=1, first_at=NOW - 4 * S, last_at=NOW - 3 * S, lost_at=NOW - 5 * S
+    dead=1,
+    node=3,
+    name="vm-3",
+    instances=1,
+    steps=1200,
+    first_at=NOW - 4 * S,
+    last_at=NOW - 3 * S,
+    lost_at=NOW - 5 * S,
 )
 
 
 def test_what_happened_the_latest_first() -> None:
     told = [(each.text, each.detail) for each in happenings([node(3), node(2), DEAD], [TAKEN])]
     assert told[:3] == [
-        ("vm-3 took over 1 instance of vm-1", "2.0 s after its last heartbeat"),
+        ("vm-3 took over 1 instance and 1,200 steps of vm-1", "2.0 s after its last heartbeat"),
         (
             "vm-1 declared dead by vm-2",
             "its process was gone · 1.0 s after its last heartbeat · 1 instance and 1,200 steps freed",

@@ -127,6 +127,7 @@ class Takeover(msgspec.Struct, frozen=True, kw_only=True):
     node: int
     name: str | None
     instances: int
+    steps: int
     first_at: int
     last_at: int
     lost_at: int

@@ -91,7 +91,7 @@ class NodeStore(Held):
 
     async def took_over(self, taken: Mapping[int, int]) -> None:
         """Note how many more instances of which dead nodes go on here."""
-        await self._fenced("note_takeovers", list(taken), list(taken.values()))
+        await self._fenced("note_takeovers", list(taken), list(taken.values()), [0] * len(taken))
 
     async def release(self) -> None:
         """A clean stop: what is mine is due for others at once, and this incarnation ends."""

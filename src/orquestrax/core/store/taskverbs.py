@@ -76,6 +76,10 @@ class TaskStore(Held):
             "return_tasks", [instance for instance, _ in tasks], [command for _, command in tasks]
         )
 
+    async def took_over(self, taken: Mapping[int, int]) -> None:
+        """Note how many more steps of which dead nodes go on here."""
+        await self._fenced("note_takeovers", list(taken), [0] * len(taken), list(taken.values()))
+
     async def held(self) -> dict[BodyKey, int]:
         """The attempts that this node has, as the database sees it."""
         rows = await self._read("held_tasks", self.fence.number)

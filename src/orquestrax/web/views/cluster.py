@@ -165,10 +165,13 @@ def _life(node: NodeView, names: Mapping[int, str]) -> Iterator[Happening]:
 
 
 def _freed(node: NodeView) -> str:
-    parts = [
-        _many(count, what) for count, what in ((node.freed, "instance"), (node.freed_tasks, "step")) if count
-    ]
-    return f"{' and '.join(parts)} freed" if parts else ""
+    held = _held(node.freed, node.freed_tasks)
+    return f"{held} freed" if held else ""
+
+
+def _held(instances: int | None, steps: int | None) -> str:
+    parts = [_many(count, what) for count, what in ((instances, "instance"), (steps, "step")) if count]
+    return " and ".join(parts)
 
 
 def _takeover(taken: Takeover, names: Mapping[int, str]) -> Happening:
@@ -177,7 +180,7 @@ def _takeover(taken: Takeover, names: Mapping[int, str]) -> Happening:
         f"happened-{taken.dead}-2-{taken.node}",
         taken.last_at,
         Look("taken over", "again", "retrying", "↻"),
-        f"{who} took over {_many(taken.instances, 'instance')} of {whose}",
+        f"{who} took over {_held(taken.instances, taken.steps)} of {whose}",
         _after(taken.last_at - taken.lost_at, "its last heartbeat"),
     )
 

@@ -165,6 +165,8 @@ class QueueClaimer:
         for executor in free:
             self._paces[executor].claimed(began, loop.time())
         self._on_tasks(tasks)
+        if taken_over := Counter(task.lost_worker for task in tasks if task.lost_worker is not None):
+            await self._store.took_over(taken_over)
         await asyncio.sleep(0)  # they have taken their slots by then
         taken, of_queue = Counter(t.executor for t in tasks), Counter(t.queue for t in tasks)
         held_up = any(of_queue[queue] >= places for queue, places in narrow.items())

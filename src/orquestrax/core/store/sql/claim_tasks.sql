@@ -26,7 +26,7 @@ with recursive kind as (
 ), found as (
     select due.*, wanted.free, wanted.allowed
     from wanted cross join lateral (
-        select t.instance, t.command, t.queue, t.executor, t.lane, t.priority, t.available_at, t.suspicion
+        select t.instance, t.command, t.queue, t.executor, t.lane, t.priority, t.available_at, t.suspicion, t.lost_worker
         from {schema}.tasks as t
         where t.worker is null and t.lost is null and t.queue = wanted.queue and t.executor = wanted.executor
           and t.step = wanted.step and t.available_at <= {schema}.now()
@@ -44,7 +44,7 @@ with recursive kind as (
     where of_queue <= allowed
 )
 update {schema}.tasks as t
-set worker = $1, started_at = {schema}.now()
+set worker = $1, started_at = {schema}.now(), lost_worker = null
 from ranked
 join {schema}.instances as i on i.key = ranked.instance
 left join {schema}.progress as p on p.instance = ranked.instance and p.command = ranked.command
@@ -57,4 +57,4 @@ where t.instance = ranked.instance and t.command = ranked.command and ranked.pla
   and exists (select from {schema}.nodes where fence = $1 and status = 'alive')
 returning t.instance, t.command, t.attempt, t.step, t.queue, t.executor, t.options::text, t.input::text, t.asked_at, t.first_at,
           t.started_at, i.id as instance_id, i.definition, i.owner, null::text as lost, null::text as expiry,
-          p.node as spoke, p.details::text as heartbeat, t.suspicion
+          p.node as spoke, p.details::text as heartbeat, t.suspicion, ranked.lost_worker

@@ -24,6 +24,7 @@ set worker = null, suspicion = verdict.suspicion,
     available_at = case when (select i.status from {schema}.instances as i where i.key = t.instance) = 'paused'
         then 'infinity' else {schema}.now() end,
     lane = case when verdict.suspicion > 1 then 2 else 0 end,
+    lost_worker = case when (select n.status from {schema}.nodes as n where n.fence = $1) = 'dead' then $1 end,
     suspect_of = case when $2::boolean and not verdict.told then $1 else t.suspect_of end,
     lost = case when t.lost is not null or t.once or convicted then coalesce(t.lost, $1) end,
     started_at = case when t.lost is not null or t.once or convicted then t.started_at end

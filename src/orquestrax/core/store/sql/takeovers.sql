@@ -1,5 +1,5 @@
--- Of these dead nodes: who went on with how many of their instances, and how long after their last sign of life.
-select t.dead, t.node, n.name, t.instances, t.first_at, t.last_at, d.seen_at as lost_at
+-- Of these dead nodes: who went on with how many of their instances and steps, and how long after their last sign of life.
+select t.dead, t.node, n.name, t.instances, t.steps, t.first_at, t.last_at, d.seen_at as lost_at
 from {schema}.takeovers as t
 join {schema}.nodes as d on d.fence = t.dead
 left join {schema}.nodes as n on n.fence = t.node
