@@ -151,7 +151,7 @@ def test_a_crash_of_the_code(namespace: str, talk: Path, port: int, spawn: Spawn
     dev.until("^serving: ")
     ox("run", "doomed", "--input", '"crashed"', "--id", "d")
     dev.until("^error: the code's process ended with status 7: starting it again$")
-    dev.until("^reloaded: ")
+    dev.until("^serving again: ")
     assert ox("run", "doomed", "--input", '"crashed"', "--id", "d", "--wait").json == "survived"
     assert dev.end(signal.SIGTERM).status == 0
 
@@ -228,7 +228,7 @@ def test_several_nodes(namespace: str, talk: Path, port: int, spawn: Spawn, ox: 
 
     os.kill(first[0]["pid"], signal.SIGKILL)
     dev.until("^error: the code's process was ended by SIGKILL: starting it again$")
-    dev.until("^reloaded: ")
+    dev.until("^serving again: ")
     second = alive(ox)
     assert len(second) == 2
     assert first[0]["number"] not in {node["number"] for node in second}

@@ -110,7 +110,7 @@ class Generation:
                 if isinstance(news, Loaded):
                     news = await successor.go()
                 if isinstance(news, Ready):
-                    say(f"reloaded: {', '.join(news.definitions)}")
+                    say(f"serving again: {', '.join(news.definitions)}")
                     return successor
                 await successor.stop()
             except BaseException:
