@@ -62,8 +62,9 @@ format: $(TEST) ## rewrite the code in the house's style
 	@$(BIN)/ruff format .
 	@$(BIN)/ruff check --fix .
 
-bench: $(RUN) ## W1 to W4 and W7, then W5 and W10, W6 and W8: tables and JSON (ROUNDS=3)
+bench: $(RUN) ## W1 to W4 and W7, calm rounds apart, then W5 and W10, W6 and W8: tables and JSON (ROUNDS=3)
 	@$(BIN)/python -m bench $(ROUNDS)
+	@$(BIN)/python -m bench.calm
 	@$(BIN)/python -m bench.cluster $(ROUNDS)
 	@$(BIN)/python -m bench.asleep
 	@$(BIN)/python -m bench.takeover

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,13 +12,12 @@ import pytest
 
 from orquestrax.client.client import Client
 from orquestrax.core.store.database import Address
-from orquestrax.core.store.migrate import migrate
 from orquestrax.core.store.nodeverbs import declare_dead
 from orquestrax.define.workflow import Workflow
 from orquestrax.node import EngineOptions, Node
 from orquestrax.settings import Settings
+from tests.schemas import lent
 
-_numbers = itertools.count()
 QUICK = EngineOptions(poll=0.1)
 
 
@@ -76,9 +74,8 @@ class Bench:
 
 @pytest.fixture
 async def bench(dsn: str, tmp_path: Path) -> AsyncIterator[Bench]:
-    made = Bench(dsn, tmp_path, f"engine{next(_numbers)}")
-    await migrate(made.address)
-    yield made
-    for node in reversed(made.nodes):
-        await node.stop(grace=0)
-    await made.query("drop schema {schema} cascade")
+    async with lent(dsn) as schema:
+        made = Bench(dsn, tmp_path, schema)
+        yield made
+        for node in reversed(made.nodes):
+            await node.stop(grace=0)
