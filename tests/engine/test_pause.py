@@ -250,19 +250,6 @@ async def test_I10_signals_behind_a_pause_that_is_not_read_yet(bench: Bench) -> 
     assert steered == ["paused", "resumed", "paused", "resumed"]
 
 
-async def test_I12_a_timer_that_falls_due_while_paused_fires_after_the_resume(bench: Bench) -> None:
-    client = await bench.node(naps)
-    run = await client.start(naps, id="p")
-    await run.pause()
-    await until_parked(bench, run)
-    await asyncio.sleep(0.8)
-    assert kinds(await run.history()) == ["paused"]
-    await run.resume()
-    assert await run.result(10) == "rested"
-    assert kinds(await run.history()) == ["paused", "resumed", "timer_fired", "completed"]
-    await check_instance(client, naps, "p")
-
-
 @pytest.mark.parametrize("order", ["cancel", "terminate"])
 @pytest.mark.parametrize("busy", [False, True], ids=["parked", "busy"])
 async def test_I20_orders_work_on_a_paused_instance(

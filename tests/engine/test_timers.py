@@ -32,6 +32,11 @@ async def skip(bench: Bench, hours: int) -> None:
     )
 
 
+async def types(run: ox.Run[float]) -> list[str]:
+    """What has happened to it since its start."""
+    return [event.type for event in (await run.history())[1:]]
+
+
 async def test_I12_timers_that_cannot_fire_hold_up_no_other(bench: Bench) -> None:
     """Instances that no code fits any more are due first."""
     client = await bench.node(naps, options=PARKING)
@@ -60,6 +65,22 @@ async def test_I12_after_an_outage_each_timer_fires_once_when_somebody_is_there(
     for hours, run in enumerate(due, start=1):
         there = await client.get(run.id, naps)
         assert hours * HOUR <= await there.result(20) < 3 * HOUR + LATEST
-        assert [event.type for event in await there.history()].count("timer_fired") == 1
+        assert (await types(there)).count("timer_fired") == 1
         await check_instance(client, naps, run.id)
     assert (await (await client.get(later.id)).status()).status == "waiting", "nor does one fire early"
+
+
+async def test_I12_a_timer_that_falls_due_while_paused_fires_after_the_resume(bench: Bench) -> None:
+    client = await bench.node(naps, options=PARKING)
+    paused, other = [await client.start(naps, HOUR) for _ in range(2)]
+    for run in (paused, other):
+        await until_status(run, "waiting")
+    await paused.pause()
+    await until_status(paused, "paused")
+    await skip(bench, 2)
+    await other.result(20)
+    assert await types(paused) == ["paused"]
+    await paused.resume()
+    assert 2 * HOUR <= await paused.result(20) < 2 * HOUR + LATEST
+    assert await types(paused) == ["paused", "resumed", "timer_fired", "completed"]
+    await check_instance(client, naps, paused.id)
