@@ -67,7 +67,9 @@ class Bench:
         """Rows of a query; `{schema}` stands for this test's schema."""
         connection = await asyncpg.connect(self.dsn)
         try:
-            return await connection.fetch(text.replace("{schema}", f'"{self.namespace}"'), *arguments)
+            text = text.replace("{schema}", f'"{self.namespace}"')
+            rows: list[asyncpg.Record] = await connection.fetch(text, *arguments)
+            return rows
         finally:
             await connection.close()
 

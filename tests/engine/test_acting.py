@@ -84,7 +84,7 @@ class SlowPark:
 
 
 async def until_ran(name: str) -> None:
-    async with asyncio.timeout(15):
+    async with asyncio.timeout(20):
         while name not in ran:
             await asyncio.sleep(0.01)
 
@@ -103,7 +103,7 @@ async def test_I8_a_park_that_met_mail_does_nothing_of_what_is_not_written_yet(
     await park.waits.wait()
     await run.resume()
     (execution,) = bench.nodes[0].incarnation.orchestrator.memory.executions.values()
-    async with asyncio.timeout(15):
+    async with asyncio.timeout(20):
         while not any(isinstance(c, RunStep) and c.name == "acts" for c in execution.replay.open.values()):
             await asyncio.sleep(0.01)
     park.let_go.set()
@@ -132,7 +132,7 @@ async def test_I8_a_step_whose_result_is_in_the_inbox_is_not_begun_anew_by_a_res
     await until_status(run, "paused")
     await run.resume()
     gate.set()
-    async with asyncio.timeout(15):
+    async with asyncio.timeout(20):
         while not await bench.query("select from {schema}.inbox where kind = 'step'"):
             await asyncio.sleep(0.01)
     orders.add("resume")
