@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,10 +13,11 @@ import pytest
 
 from orquestrax.client.client import Client
 from orquestrax.core.store.database import Address
-from orquestrax.core.store.nodeverbs import declare_dead
+from orquestrax.core.store.deaths import declare_dead
 from orquestrax.define.workflow import Workflow
 from orquestrax.node import EngineOptions, Node
 from orquestrax.settings import Settings
+from tests.engine.gated import gates, ran
 from tests.schemas import lent
 
 QUICK = EngineOptions(poll=0.1)
@@ -36,7 +38,11 @@ class Bench:
         return Address(dsn=self.dsn, schema=self.namespace)
 
     async def node(
-        self, *workflows: Workflow[..., Any], options: EngineOptions = QUICK, roles: str = "engine,worker"
+        self,
+        *workflows: Workflow[..., Any],
+        options: EngineOptions = QUICK,
+        roles: str = "engine,worker",
+        slots: int | None = None,
     ) -> Client:
         """Start a node that serves exactly these; without any it is a mere client."""
         settings = Settings(
@@ -45,6 +51,7 @@ class Bench:
             project=self.home,
             namespace=self.namespace,
             hints=self.hints,
+            slots=slots,
         )
         chosen = roles.split(",") if workflows else ()
         node = Node(settings, {w.name: w for w in workflows}, roles=chosen, options=options, migrates=False)
@@ -81,3 +88,11 @@ async def bench(dsn: str, tmp_path: Path) -> AsyncIterator[Bench]:
         yield made
         for node in reversed(made.nodes):
             await node.stop(grace=0)
+
+
+@pytest.fixture
+def gate() -> asyncio.Event:
+    """What the bodies of a test wait for; none of them has run yet."""
+    ran.clear()
+    gates[:] = [asyncio.Event()]
+    return gates[0]

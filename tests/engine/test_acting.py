@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Sequence
 
 import asyncpg
@@ -15,18 +16,10 @@ from orquestrax.model.commands import RunStep
 from orquestrax.model.rows import Message, Verdict, Write
 from tests.checker import check_instance
 from tests.engine.conftest import Bench
-from tests.engine.until import until_status
+from tests.engine.gated import passes, ran, until_ran
+from tests.engine.until import until_event, until_status
 
-ran: list[str] = []
-gates: list[asyncio.Event] = []
-
-
-@pytest.fixture(autouse=True)
-def gate() -> asyncio.Event:
-    """What the body waits for."""
-    ran.clear()
-    gates[:] = [asyncio.Event()]
-    return gates[0]
+pytestmark = pytest.mark.usefixtures("gate")
 
 
 @ox.step
@@ -37,8 +30,7 @@ async def acts() -> str:
 
 @ox.step
 async def waits() -> None:
-    ran.append("waits")
-    await gates[0].wait()
+    await passes("waits")
 
 
 @ox.workflow
@@ -49,14 +41,42 @@ async def acts_after_waiting() -> str:
 
 @ox.step(transactional=True)
 async def books(tx: asyncpg.Connection = ox.transaction()) -> str:
-    ran.append("books")
-    await gates[0].wait()
+    await passes("books")
     return str(await tx.fetchval("select 'booked'"))
 
 
 @ox.workflow
 async def books_once() -> str:
     return await books()
+
+
+@ox.step(retry=ox.Retry(attempts=2, initial=0.5, jitter=0))
+async def fails_once() -> int:
+    attempt = ox.step_info().attempt
+    ran.append(f"attempt {attempt}")
+    if attempt == 1:
+        raise ValueError("once")
+    return attempt
+
+
+@ox.step(at_most_once=True, retry=ox.Retry(attempts=2, initial=0.5, jitter=0))
+async def fails_once_for_good() -> int:
+    return await fails_once.fn()
+
+
+@ox.workflow
+async def tries_again() -> int:
+    return await fails_once()
+
+
+@ox.workflow
+async def tries_again_for_good() -> int:
+    return await fails_once_for_good()
+
+
+@ox.workflow
+async def takes_the_slot() -> None:
+    await waits()
 
 
 class SlowPark:
@@ -81,12 +101,6 @@ class SlowPark:
             for _ in range(20):  # what was begun by now has begun to run
                 await asyncio.sleep(0)
             self.before = list(ran)
-
-
-async def until_ran(name: str) -> None:
-    async with asyncio.timeout(20):
-        while name not in ran:
-            await asyncio.sleep(0.01)
 
 
 async def test_I8_a_park_that_met_mail_does_nothing_of_what_is_not_written_yet(
@@ -141,3 +155,34 @@ async def test_I8_a_step_whose_result_is_in_the_inbox_is_not_begun_anew_by_a_res
     assert await run.result(15) == "booked"
     assert ran == ["books"]
     await check_instance(client, books_once, "b")
+
+
+@pytest.mark.parametrize("workflow", [tries_again, tries_again_for_good])
+async def test_I8_an_attempt_that_waits_for_a_slot_is_not_replaced_by_the_first_one(
+    bench: Bench, gate: asyncio.Event, monkeypatch: pytest.MonkeyPatch, workflow: ox.Workflow[[], int]
+) -> None:
+    """Asked for by the timer, which the park that met mail has armed, then anew by the resume's own commit."""
+    client = await bench.node(workflow, takes_the_slot, slots=1)
+    run = await client.start(workflow, id="r")
+    await until_event(run, "step_retrying")
+    await client.start(takes_the_slot, id="t")
+    await until_ran("attempt 1", "waits")
+    park = SlowPark(monkeypatch)
+    await run.pause()
+    await park.waits.wait()
+    await run.resume()
+    (execution,) = (
+        e for e in bench.nodes[0].incarnation.orchestrator.memory.executions.values() if e.id == "r"
+    )
+    async with asyncio.timeout(20):
+        while execution.paused or next(iter(execution.retries.values())).due > time.time_ns() // 1000:
+            await asyncio.sleep(0.01)
+    park.let_go.set()
+    await until_event(run, "resumed")
+    await asyncio.sleep(0.1)  # in which that commit does what it asks for, as nobody could tell from outside
+    gate.set()
+    assert await run.result(15) == 2
+    assert ran == ["attempt 1", "waits", "attempt 2"]
+    begun = [event.data["attempt"] for event in await run.history() if event.type == "step_started"]
+    assert begun == ([1, 2] if workflow is tries_again_for_good else [])
+    await check_instance(client, workflow, "r")

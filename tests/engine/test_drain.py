@@ -10,34 +10,20 @@ import orquestrax as ox
 from orquestrax.node import Node
 from tests.checker import check_instance
 from tests.engine.conftest import Bench
+from tests.engine.gated import passes, ran, until_ran
 from tests.engine.until import until_event, until_status
 
-ran: list[str] = []
-gates: list[asyncio.Event] = []
-
-
-@pytest.fixture(autouse=True)
-def gate() -> asyncio.Event:
-    """What all bodies wait for."""
-    ran.clear()
-    gates[:] = [asyncio.Event()]
-    return gates[0]
-
-
-async def _body(name: str) -> str:
-    ran.append(name)
-    await gates[0].wait()
-    return name
+pytestmark = pytest.mark.usefixtures("gate")
 
 
 @ox.step
 async def gated(name: str) -> str:
-    return await _body(name)
+    return await passes(name)
 
 
 @ox.step(at_most_once=True)
 async def only_once(name: str) -> str:
-    return await _body(name)
+    return await passes(name)
 
 
 @ox.workflow
@@ -54,12 +40,6 @@ async def begun_once() -> list[str]:
 async def naps() -> str:
     await asyncio.sleep(2.0)
     return "rested"
-
-
-async def until_ran(*names: str) -> None:
-    async with asyncio.timeout(20):
-        while ran != list(names):
-            await asyncio.sleep(0.01)
 
 
 async def nodes_of(client: ox.Client, id_: str) -> list[str]:

@@ -14,32 +14,21 @@ from orquestrax.core.store.clientverbs import Order
 from orquestrax.node import EngineOptions
 from tests.checker import check_instance
 from tests.engine.conftest import Bench
+from tests.engine.gated import gates, passes, ran, until_ran
 from tests.engine.until import until_event, until_status
 
 PARKING = EngineOptions(poll=0.1, park_after=0.0)
-ran: list[str] = []
-gates: list[asyncio.Event] = []
-
-
-@pytest.fixture(autouse=True)
-def gate() -> asyncio.Event:
-    """What all bodies wait for."""
-    ran.clear()
-    gates[:] = [asyncio.Event()]
-    return gates[0]
+pytestmark = pytest.mark.usefixtures("gate")
 
 
 @ox.step
 async def gated(name: str) -> str:
-    ran.append(name)
-    await gates[0].wait()
-    return name
+    return await passes(name)
 
 
 @ox.step(retry=ox.Retry(attempts=3, initial=0.01))
 async def fails_once() -> str:
-    ran.append("try")
-    await gates[0].wait()
+    await passes("try")
     if ox.step_info().attempt == 1:
         raise ValueError("once")
     return "well"
@@ -47,9 +36,7 @@ async def fails_once() -> str:
 
 @ox.step(at_most_once=True)
 async def only_once() -> str:
-    ran.append("only")
-    await gates[0].wait()
-    return "only"
+    return await passes("only")
 
 
 @ox.step
@@ -112,12 +99,6 @@ async def cleans_up() -> None:
         await ox.receive("never", int)
     finally:
         await gated("clean")
-
-
-async def until_ran(*names: str) -> None:
-    async with asyncio.timeout(20):
-        while ran != list(names):
-            await asyncio.sleep(0.01)
 
 
 async def until_parked(bench: Bench, run: Run[object], status: str = "paused") -> None:

@@ -21,7 +21,7 @@ from orquestrax.base.errors import Fenced
 from orquestrax.core.store import conclusion as concluding
 from orquestrax.core.store.conclusion import Conclusion
 from orquestrax.core.store.database import CONNECTION_LOST
-from orquestrax.core.store.nodeverbs import declare_dead
+from orquestrax.core.store.deaths import declare_dead
 from orquestrax.model import events
 from tests.checker import check_instance
 from tests.engine.conftest import Bench

@@ -16,6 +16,7 @@ from orquestrax.core.store.database import Address
 from orquestrax.core.store.embedded import start_embedded
 from orquestrax.core.store.migrate import migrate
 from orquestrax.node import EngineOptions
+from orquestrax.worker.runner import StepRunner
 from tests.homes import copied
 from tests.store.proxy import Proxy
 from tests.store.support import Rig, running, until
@@ -51,6 +52,14 @@ async def spread(width: int) -> int:
         return (await work((await work(n))["n"] + 1))["n"]
 
     return sum(await asyncio.gather(*(two(n) for n in range(width))))
+
+
+@pytest.fixture(autouse=True)
+def quick_steps(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A machine with a lot else to do makes no step of this file a long one, which costs an event and a row more."""
+    defaults = StepRunner.__init__.__kwdefaults__
+    assert defaults["long_after"] >= 1.0, "seconds until a step that runs is worth an event"
+    monkeypatch.setitem(defaults, "long_after", 600.0)
 
 
 async def drive(client: Client, workflow: Any, total: int, at_once: int) -> None:

@@ -10,8 +10,8 @@ import pytest
 
 import orquestrax as ox
 from orquestrax.client.client import Client
+from orquestrax.core.store.deaths import declare_dead
 from orquestrax.core.store.hints import Hints
-from orquestrax.core.store.nodeverbs import declare_dead
 from orquestrax.node import EngineOptions, Node
 from tests.checker import check_instance
 from tests.store.proxy import Proxy, at_commit

@@ -18,8 +18,8 @@ from orquestrax.base.errors import Fenced
 from orquestrax.base.ids import uuid7
 from orquestrax.core.store.columns import array
 from orquestrax.core.store.database import connect
+from orquestrax.core.store.deaths import declare_dead
 from orquestrax.core.store.fence import Fence, commit
-from orquestrax.core.store.nodeverbs import declare_dead
 from orquestrax.core.store.statements import statement
 from tests.store.support import NODE, Rig
 

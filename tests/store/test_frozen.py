@@ -12,10 +12,10 @@ import pytest
 
 from orquestrax.base.errors import DatabaseUnreachable
 from orquestrax.core.store.database import Address
+from orquestrax.core.store.deaths import declare_dead
 from orquestrax.core.store.embedded import EmbeddedServer, launch, start_embedded
 from orquestrax.core.store.fence import TERMINATE_HOLDERS, Fence
 from orquestrax.core.store.migrate import migrate
-from orquestrax.core.store.nodeverbs import declare_dead
 from orquestrax.model.rows import Verdict
 from tests.homes import copied
 from tests.store.proxy import Proxy

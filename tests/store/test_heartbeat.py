@@ -13,7 +13,7 @@ import pytest
 import orquestrax as ox
 from orquestrax.cluster.heartbeat import Heartbeat
 from orquestrax.core.store.batch import BatchWriter
-from orquestrax.core.store.nodeverbs import declare_dead
+from orquestrax.core.store.deaths import declare_dead
 from orquestrax.node import EngineOptions, Node
 from tests.store.support import Rig, running, until
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from orquestrax.core.journal import Journal, Lane
-from orquestrax.core.store.nodeverbs import declare_dead
+from orquestrax.core.store.deaths import declare_dead
 from orquestrax.model.rows import RowChange, Verdict, Write
 from tests.store.support import Rig, Told, event, new_instance
 

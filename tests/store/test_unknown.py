@@ -11,9 +11,9 @@ from uuid import UUID
 import pytest
 
 from orquestrax.core.journal import Journal, Lane
+from orquestrax.core.store.deaths import declare_dead
 from orquestrax.core.store.fence import Fence
 from orquestrax.core.store.journalverbs import JournalStore
-from orquestrax.core.store.nodeverbs import declare_dead
 from orquestrax.model.rows import Verdict, Write
 from tests.store.proxy import Proxy, at_commit
 from tests.store.support import Rig, Told, new_instance, somebody_waits

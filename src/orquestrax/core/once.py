@@ -79,5 +79,9 @@ def interrupted(step: str, node: str) -> StepInterrupted:
 
 
 def _attempt(execution: Execution, command: RunStep) -> int:
+    """Which attempt is due next, or is under way: then no retry is left, and it is the one that was announced last."""
     retry = execution.retries.get(command.number)
-    return 1 if retry is None else retry.attempt
+    if retry is not None:
+        return retry.attempt
+    started = execution.announced.get(command.number)
+    return 1 if started is None else started.attempt

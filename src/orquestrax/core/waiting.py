@@ -33,11 +33,16 @@ class Waiting:
         self.own: dict[Executor, int] = dict.fromkeys(self._lines, 0)
 
     def add(self, job: Job) -> None:
-        """At the end of its line."""
+        """At the end of its line. This node's own keep their place and their attempt if they are asked for anew.
+
+        After a pause several commits may ask for the same step, the last ones without knowing which attempt is due.
+        """
         options = job.step.options
         queue = options.queue if options.queue in self._limited else ""
         line = self._lines[options.executor].setdefault(queue, OrderedDict())
         if (there := line.get(job.key)) is not None:
+            if not (there.claimed or job.claimed):
+                return
             self._left(options.executor, there)
         self.counts[options.executor] += 1
         self.own[options.executor] += not job.claimed

@@ -46,6 +46,26 @@ async def test_a_job_waits_for_a_slot_and_gets_the_next_one(crowded):
         assert isinstance(await crowded.outcome(job), Succeeded)
 
 
+async def test_I8_a_job_that_is_asked_for_anew_keeps_its_attempt_and_its_place(crowded):
+    gate = asyncio.Event()
+
+    async def wait() -> None:
+        await gate.wait()
+
+    crowded.dispatcher.dispatch(first := crowded.job(wait))
+    further = crowded.job(quick, attempt=2, first=1.0)
+    for job in (
+        further,
+        last := crowded.job(quick),
+        msgspec.structs.replace(further, attempt=1, first_at=None),
+    ):
+        crowded.dispatcher.dispatch(job)
+    assert crowded.dispatcher.backlog == 2
+    gate.set()
+    for job in (first, further, last):
+        await crowded.outcome(job)
+
+
 async def test_a_job_starts_when_a_cancelled_body_has_ended(crowded):
     async def forever() -> None:
         await asyncio.Event().wait()
@@ -58,13 +78,16 @@ async def test_a_job_starts_when_a_cancelled_body_has_ended(crowded):
 
 
 async def test_a_job_starts_when_an_abandoned_thread_has_ended(crowded):
-    gate = threading.Event()
+    gate, began = threading.Event(), threading.Event()
 
     def stuck() -> None:
+        began.set()
         gate.wait()
 
     crowded.dispatcher.dispatch(first := crowded.job(stuck, timeout=0.02))
     crowded.dispatcher.dispatch(waiting := crowded.job(quick_in_thread))
+    await asyncio.sleep(0)
+    began.wait()  # the loop waits, so the limit does: it is to cut what has begun
     await crowded.outcome(first)
     assert crowded.dispatcher.backlog == 1
     gate.set()
