@@ -55,13 +55,21 @@ def _postmaster(backend: int) -> psutil.Process | None:
 
 
 def _processor(nodes: Sequence[int], server: psutil.Process | None) -> float:
-    """Seconds so far; backends that have ended are counted with their postmaster."""
+    """Seconds so far."""
     processes = [psutil.Process(), *map(psutil.Process, nodes)]
     total = sum(sum(process.cpu_times()[:2]) for process in processes)
-    if server is not None:
-        total += sum(server.cpu_times()[:4])
-        total += sum(sum(backend.cpu_times()[:2]) for backend in server.children())
-    return total
+    return total + (_of_server(server) if server is not None else 0.0)
+
+
+def _of_server(postmaster: psutil.Process) -> float:
+    """Seconds so far; backends that have ended are counted with their postmaster."""
+    while True:
+        backends = postmaster.children()
+        ended = sum(postmaster.cpu_times()[:4])
+        try:
+            return ended + sum(sum(backend.cpu_times()[:2]) for backend in backends)
+        except psutil.NoSuchProcess:  # it ended just now: its time is the postmaster's by the next reading
+            continue
 
 
 async def lone_commit(dsn: str, total: int = 200) -> float:

@@ -22,6 +22,7 @@ poll       ORQUESTRAX_POLL           poll = 1.0                       seconds be
 
 from __future__ import annotations
 
+import math
 import os
 import re
 import tomllib
@@ -127,7 +128,7 @@ def _settings(values: Mapping[str, tuple[Any, str]], folder: Path) -> Settings:
         home=home.resolve(),
         project=folder,
         host=str(values.get("host", ("127.0.0.1", ""))[0]),
-        port=int(_number(values, "port", 4000, low=1, high=65535)),
+        port=_whole(values, "port", 4000, low=1, high=65535),
         token=_token(values),
         prepared=_switch(values, "prepared"),
         listen=_postgres_url(*map(str, values["listen"])) if "listen" in values else None,
@@ -135,11 +136,11 @@ def _settings(values: Mapping[str, tuple[Any, str]], folder: Path) -> Settings:
         deadline=_number(values, "deadline", 10.0, low=0.1, high=3600),
         hung_after=_number(values, "hung_after", 30.0, low=1.0, high=86400),
         queues=_queues(values),
-        slots=int(_number(values, "slots", 1, low=1, high=100_000)) if "slots" in values else None,
+        slots=_whole(values, "slots", 1, low=1, high=100_000) if "slots" in values else None,
         heartbeat=_number(values, "heartbeat", 2.0, low=0.02, high=3600),
         lease=_number(values, "lease", 10.0, low=0.1, high=86400),
         poll=_number(values, "poll", 1.0, low=0.02, high=3600),
-        processes=int(_number(values, "processes", 1, low=1, high=1000)) if "processes" in values else None,
+        processes=_whole(values, "processes", 1, low=1, high=1000) if "processes" in values else None,
     )
 
 
@@ -182,13 +183,28 @@ def _number(
     values: Mapping[str, tuple[Any, str]], key: str, default: float, *, low: float, high: float
 ) -> float:
     value, source = values.get(key, (default, ""))
-    try:
-        number = float(value)
-    except (TypeError, ValueError):
-        number = float("nan")
+    number = _read_number(value)
     if not low <= number <= high:
         raise SettingsError(f"{key} from {source} is {value!r}: it must be a number from {low:g} to {high:g}")
     return number
+
+
+def _whole(values: Mapping[str, tuple[Any, str]], key: str, default: int, *, low: int, high: int) -> int:
+    value, source = values.get(key, (default, ""))
+    number = _read_number(value)
+    if not (low <= number <= high and number.is_integer()):
+        raise SettingsError(
+            f"{key} from {source} is {value!r}: it must be a whole number from {low} to {high}"
+        )
+    return int(number)
+
+
+def _read_number(value: Any) -> float:
+    """Not a number where it is none."""
+    try:
+        return math.nan if isinstance(value, bool) else float(value)
+    except (TypeError, ValueError):
+        return math.nan
 
 
 def _switch(values: Mapping[str, tuple[Any, str]], key: str) -> bool:

@@ -24,6 +24,8 @@ from orquestrax.cli.app import app
 from orquestrax.cli.failing import call
 from orquestrax.core.store.database import Address
 from orquestrax.core.store.migrate import migrate
+from orquestrax.core.store.statements import statement
+from tests.store.support import NODE
 
 _numbers = itertools.count()
 PATIENCE = 40.0  # seconds
@@ -243,5 +245,26 @@ async def _count(dsn: str, schema: str) -> int:
             f"select (select count(*) from {schema}.instances) + (select count(*) from {schema}.inbox)"
         )
         return found
+    finally:
+        await connection.close()
+
+
+@pytest.fixture
+def registered(dsn: str, namespace: str) -> Callable[..., int]:
+    """Put the row of a node there: how it stands is told by SQL, as its life would have told it."""
+
+    def put(then: str = "", **columns: Any) -> int:
+        return asyncio.run(_put(dsn, namespace, then, {**NODE, **columns}))
+
+    return put
+
+
+async def _put(dsn: str, schema: str, then: str, columns: dict[str, Any]) -> int:
+    connection = await asyncpg.connect(dsn)
+    try:
+        fence: int = await connection.fetchval(statement(schema, "register_node"), *columns.values())
+        if then:
+            await connection.execute(f"update {schema}.nodes set {then} where fence = {fence}")
+        return fence
     finally:
         await connection.close()

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import logging
 import re
 from collections.abc import Callable
 from pathlib import Path
 
+import asyncpg
 import msgspec
 import pytest
 
+from orquestrax.cli.logs import Lines
 from tests.cli.conftest import Result
 
 Ox = Callable[..., Result]
@@ -72,3 +75,19 @@ def test_what_is_asked_wrongly_is_one_sentence(namespace: str, ox: Ox) -> None:
     ox("logs", "nobody").refused(1, "there is no instance with the id 'nobody'")
     ox("logs", "nobody", "--follow").refused(1, "there is no instance with the id 'nobody'")
     ox("logs", "x", "--level", "loud").refused(2, "there is no level 'loud': use one of DEBUG, INFO, ")
+
+
+def test_a_sentence_of_ours_is_one_line_whatever_it_quotes() -> None:
+    """An error of PostgreSQL comes with details on lines of their own; an instance's id is anybody's text."""
+    error = asyncpg.PostgresError("refused")
+    error.detail = "Key (id)=(7)"
+    record = logging.makeLogRecord(
+        {
+            "name": "orquestrax.core.journal",
+            "levelname": "ERROR",
+            "msg": "%s: %s",
+            "args": ("x\x1b[2J", error),
+        }
+    )
+    line = Lines(colours=False).format(record)
+    assert line == r"error: x\x1b[2J: refused DETAIL: Key (id)=(7)"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import pty
 import re
@@ -11,38 +10,12 @@ import subprocess
 from collections.abc import Callable
 from typing import Any
 
-import asyncpg
 import msgspec
-import pytest
-
-from orquestrax.core.store.statements import statement
-from tests.store.support import NODE
 
 from .conftest import SCRIPT, Result, Running
 
 Ox = Callable[..., Result]
 Spawn = Callable[..., Running]
-
-
-@pytest.fixture
-def registered(dsn: str, namespace: str) -> Callable[..., int]:
-    """Put the row of a node there: how it stands is told by SQL, as its life would have told it."""
-
-    def put(then: str = "", **columns: Any) -> int:
-        return asyncio.run(_put(dsn, namespace, then, {**NODE, **columns}))
-
-    return put
-
-
-async def _put(dsn: str, schema: str, then: str, columns: dict[str, Any]) -> int:
-    connection = await asyncpg.connect(dsn)
-    try:
-        fence: int = await connection.fetchval(statement(schema, "register_node"), *columns.values())
-        if then:
-            await connection.execute(f"update {schema}.nodes set {then} where fence = {fence}")
-        return fence
-    finally:
-        await connection.close()
 
 
 def test_a_node_at_work(namespace: str, ox: Ox, spawn: Spawn) -> None:

@@ -55,7 +55,7 @@ def namespace(dsn: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iter
 async def test_connect(namespace: str) -> None:
     async with ox.node(workflows=[double]), ox.connect() as client:
         run = await client.start(double, 4, id="d")
-        assert await run.result(10) == 8
+        assert await run.result(20) == 8
         assert [each.id for each in await client.list()] == ["d"]
         assert (await run.status()).created_by == "python"
 

@@ -33,6 +33,10 @@ def test_the_unit_starts_a_node() -> None:
     assert known.returncode == 0, known.stderr
     assert int(service["TimeoutStopSec"]) > 10, "the steps' ten seconds, and the end itself"
     assert service["KillMode"] == "mixed", "step processes are the node's to end"
+    assert service["Restart"] == "on-failure", "a node that was told to drain stays away: its status is 0"
+    assert unit["Unit"]["StartLimitIntervalSec"] == "0", (
+        "a database that is away for long is no reason to give up"
+    )
     assert f"ORQUESTRAX_HOME=/var/lib/{service['StateDirectory']}" in TEXT
 
 

@@ -55,6 +55,12 @@ def test_the_unit_starts_a_node_and_waits_longer_than_its_grace() -> None:
     grace = float(re.findall(r"--grace (\d+)", command)[0])
     assert float(unit["Service"]["TimeoutStopSec"]) > grace
     assert unit["Service"]["KillMode"] == "mixed", "step processes are the node's to end"
+    assert unit["Service"]["Restart"] == "on-failure", (
+        "a node that was told to drain stays away: its status is 0"
+    )
+    assert unit["Unit"]["StartLimitIntervalSec"] == "0", (
+        "a database that is away for long is no reason to give up"
+    )
     assert "Environment=ORQUESTRAX_HOME=/var/lib/" + unit["Service"]["StateDirectory"] in _blocks("ini")[0]
 
 
@@ -84,4 +90,4 @@ async def test_the_code_pauses_and_resumes(dsn: str, tmp_path: Path, monkeypatch
         async with asyncio.timeout(20):
             await scope["hold"](client, "order-42")  # type: ignore[operator]
         await run.signal("go", 1)
-        assert await run.result(10) == 1
+        assert await run.result(20) == 1

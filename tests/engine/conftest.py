@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import itertools
+import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,13 +13,13 @@ import pytest
 
 from orquestrax.client.client import Client
 from orquestrax.core.store.database import Address
-from orquestrax.core.store.migrate import migrate
-from orquestrax.core.store.nodeverbs import declare_dead
+from orquestrax.core.store.deaths import declare_dead
 from orquestrax.define.workflow import Workflow
 from orquestrax.node import EngineOptions, Node
 from orquestrax.settings import Settings
+from tests.engine.gated import gates, ran
+from tests.schemas import lent
 
-_numbers = itertools.count()
 QUICK = EngineOptions(poll=0.1)
 
 
@@ -74,16 +74,25 @@ class Bench:
         """Rows of a query; `{schema}` stands for this test's schema."""
         connection = await asyncpg.connect(self.dsn)
         try:
-            return await connection.fetch(text.replace("{schema}", f'"{self.namespace}"'), *arguments)
+            text = text.replace("{schema}", f'"{self.namespace}"')
+            rows: list[asyncpg.Record] = await connection.fetch(text, *arguments)
+            return rows
         finally:
             await connection.close()
 
 
 @pytest.fixture
 async def bench(dsn: str, tmp_path: Path) -> AsyncIterator[Bench]:
-    made = Bench(dsn, tmp_path, f"engine{next(_numbers)}")
-    await migrate(made.address)
-    yield made
-    for node in reversed(made.nodes):
-        await node.stop(grace=0)
-    await made.query("drop schema {schema} cascade")
+    async with lent(dsn) as schema:
+        made = Bench(dsn, tmp_path, schema)
+        yield made
+        for node in reversed(made.nodes):
+            await node.stop(grace=0)
+
+
+@pytest.fixture
+def gate() -> asyncio.Event:
+    """What the bodies of a test wait for; none of them has run yet."""
+    ran.clear()
+    gates[:] = [asyncio.Event()]
+    return gates[0]

@@ -16,18 +16,10 @@ from orquestrax.model.commands import RunStep
 from orquestrax.model.rows import Message, Verdict, Write
 from tests.checker import check_instance
 from tests.engine.conftest import Bench
+from tests.engine.gated import passes, ran, until_ran
 from tests.engine.until import until_event, until_status
 
-ran: list[str] = []
-gates: list[asyncio.Event] = []
-
-
-@pytest.fixture(autouse=True)
-def gate() -> asyncio.Event:
-    """What the body waits for."""
-    ran.clear()
-    gates[:] = [asyncio.Event()]
-    return gates[0]
+pytestmark = pytest.mark.usefixtures("gate")
 
 
 @ox.step
@@ -38,8 +30,7 @@ async def acts() -> str:
 
 @ox.step
 async def waits() -> None:
-    ran.append("waits")
-    await gates[0].wait()
+    await passes("waits")
 
 
 @ox.workflow
@@ -50,8 +41,7 @@ async def acts_after_waiting() -> str:
 
 @ox.step(transactional=True)
 async def books(tx: asyncpg.Connection = ox.transaction()) -> str:
-    ran.append("books")
-    await gates[0].wait()
+    await passes("books")
     return str(await tx.fetchval("select 'booked'"))
 
 
@@ -113,12 +103,6 @@ class SlowPark:
             self.before = list(ran)
 
 
-async def until_ran(name: str) -> None:
-    async with asyncio.timeout(15):
-        while name not in ran:
-            await asyncio.sleep(0.01)
-
-
 async def test_I8_a_park_that_met_mail_does_nothing_of_what_is_not_written_yet(
     bench: Bench, gate: asyncio.Event, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -133,7 +117,7 @@ async def test_I8_a_park_that_met_mail_does_nothing_of_what_is_not_written_yet(
     await park.waits.wait()
     await run.resume()
     (execution,) = bench.nodes[0].incarnation.orchestrator.memory.executions.values()
-    async with asyncio.timeout(15):
+    async with asyncio.timeout(20):
         while not any(isinstance(c, RunStep) and c.name == "acts" for c in execution.replay.open.values()):
             await asyncio.sleep(0.01)
     park.let_go.set()
@@ -162,7 +146,7 @@ async def test_I8_a_step_whose_result_is_in_the_inbox_is_not_begun_anew_by_a_res
     await until_status(run, "paused")
     await run.resume()
     gate.set()
-    async with asyncio.timeout(15):
+    async with asyncio.timeout(20):
         while not await bench.query("select from {schema}.inbox where kind = 'step'"):
             await asyncio.sleep(0.01)
     orders.add("resume")
@@ -182,7 +166,7 @@ async def test_I8_an_attempt_that_waits_for_a_slot_is_not_replaced_by_the_first_
     run = await client.start(workflow, id="r")
     await until_event(run, "step_retrying")
     await client.start(takes_the_slot, id="t")
-    await until_ran("waits")
+    await until_ran("attempt 1", "waits")
     park = SlowPark(monkeypatch)
     await run.pause()
     await park.waits.wait()
@@ -190,7 +174,7 @@ async def test_I8_an_attempt_that_waits_for_a_slot_is_not_replaced_by_the_first_
     (execution,) = (
         e for e in bench.nodes[0].incarnation.orchestrator.memory.executions.values() if e.id == "r"
     )
-    async with asyncio.timeout(15):
+    async with asyncio.timeout(20):
         while execution.paused or next(iter(execution.retries.values())).due > time.time_ns() // 1000:
             await asyncio.sleep(0.01)
     park.let_go.set()

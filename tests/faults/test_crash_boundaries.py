@@ -14,8 +14,8 @@ from orquestrax.base import faultpoint
 from orquestrax.base.errors import OrquestraxError
 from orquestrax.client.client import Client
 from orquestrax.core.store.database import Address
+from orquestrax.core.store.deaths import declare_dead
 from orquestrax.core.store.migrate import reset
-from orquestrax.core.store.nodeverbs import declare_dead
 from orquestrax.define.workflow import Workflow
 from orquestrax.model import events
 from orquestrax.node import EngineOptions, Node

@@ -8,7 +8,7 @@ from uuid import UUID
 
 import pytest
 
-from orquestrax.core.store.nodeverbs import declare_dead
+from orquestrax.core.store.deaths import declare_dead
 from tests.store.proxy import Proxy, at_commit
 from tests.store.support import Rig
 

@@ -13,8 +13,8 @@ from orquestrax.base.errors import DatabaseUnreachable
 from orquestrax.core.store.batch import BatchWriter
 from orquestrax.core.store.clientverbs import ClientStore
 from orquestrax.core.store.database import Database, within
+from orquestrax.core.store.deaths import declare_dead
 from orquestrax.core.store.fence import RolledBack, commit
-from orquestrax.core.store.nodeverbs import declare_dead
 from orquestrax.model.rows import Verdict
 from tests.store.proxy import Proxy, at_commit, at_execution
 from tests.store.support import Rig, Told, new_instance, until

@@ -13,8 +13,8 @@ from orquestrax.base.errors import Fenced
 from orquestrax.core.store.batch import BatchWriter
 from orquestrax.core.store.columns import array
 from orquestrax.core.store.database import Address
+from orquestrax.core.store.deaths import declare_dead
 from orquestrax.core.store.fence import TERMINATE_HOLDERS, Fence
-from orquestrax.core.store.nodeverbs import declare_dead
 from orquestrax.core.store.statements import statement
 from tests.store.support import Rig, Told, blocked_backend, until
 

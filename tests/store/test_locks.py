@@ -11,7 +11,7 @@ import pytest
 
 from orquestrax.core.store.batch import BatchWriter
 from orquestrax.core.store.columns import array
-from orquestrax.core.store.nodeverbs import declare_dead
+from orquestrax.core.store.deaths import declare_dead
 from orquestrax.core.store.statements import statement
 from orquestrax.model.rows import Verdict
 from tests.store.support import Rig, Told, blocked_backend, new_instance

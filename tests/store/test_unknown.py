@@ -11,9 +11,9 @@ from uuid import UUID
 import pytest
 
 from orquestrax.core.journal import Journal, Lane
+from orquestrax.core.store.deaths import declare_dead
 from orquestrax.core.store.fence import Fence
 from orquestrax.core.store.journalverbs import JournalStore
-from orquestrax.core.store.nodeverbs import declare_dead
 from orquestrax.model.rows import Verdict, Write
 from tests.store.proxy import Proxy, at_commit
 from tests.store.support import Rig, Told, new_instance, somebody_waits
@@ -221,7 +221,7 @@ async def test_I4_I5_a_node_that_was_declared_dead_meanwhile_tells_nothing(
         proxy.fault(at_commit(how))
         write = told.write(key, 1)
         journal.submit(write)
-        await asyncio.wait_for(journal.fenced.wait(), 10)  # type: ignore[attr-defined]
+        await asyncio.wait_for(journal.fenced.wait(), 20)  # type: ignore[attr-defined]
     finally:
         Lane._reach_database = original  # type: ignore[method-assign]
     assert told.of(write) is None

@@ -13,6 +13,7 @@ from typing import Final
 
 Monotonic = Callable[[], float]
 DRIFT: Final = 0.999
+_RATE: Final = 1_000_000 * DRIFT  # microseconds of the bound for each second of the host
 
 
 class DatabaseClock:
@@ -29,7 +30,7 @@ class DatabaseClock:
 
     def now(self) -> int:
         """The bound, in microseconds. 0 until the first reply."""
-        bound = self._base + int((self._monotonic() - self._received) * 1_000_000 * DRIFT)
+        bound = self._base + int((self._monotonic() - self._received) * _RATE)
         if bound > self._latest:  # noqa: PLR1730 - `max` costs as much as the rest
             self._latest = bound
         return self._latest

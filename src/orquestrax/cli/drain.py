@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated, Final
 
@@ -19,8 +20,8 @@ if TYPE_CHECKING:
 
 LIVES: Final = ("alive", "draining")
 LOOK: Final = 0.2  # seconds between looks
-SLACK: Final = 30.0  # seconds beyond the grace, until a node that has not ended is not waited for any more
-OWN: Final = 10.0  # seconds that nodes give their bodies unless told otherwise
+SLACK: Final = 30.0  # seconds beyond the grace or the lease, until a node that has not ended is given up
+SECOND: Final = 1_000_000  # µs
 
 
 def drain(
@@ -32,7 +33,10 @@ def drain(
     grace: Annotated[
         float | None,
         typer.Option(
-            metavar="SECONDS", min=0, help="What running steps have to end in; else as the node says."
+            metavar="SECONDS",
+            min=0,
+            callback=options.finite,
+            help="What running steps have to end in; else as the node says.",
         ),
     ] = None,
     database: options.Database = None,
@@ -55,7 +59,8 @@ def drain(
         told = _chosen(await client.store.nodes(), node or [])
         names = await client.store.drain([one.fence for one in told], grace)
         say(f"told {', '.join(sorted(names)) or 'nobody'} to drain")
-        await _until_ended(client, [one.fence for one in told], (OWN if grace is None else grace) + SLACK)
+        # A grace of the node's own is known to itself alone: as long as it beats it is waited for.
+        await _until_ended(client, [one.fence for one in told], math.inf if grace is None else grace + SLACK)
         say("ended")
 
     ask(database, namespace, work)
@@ -76,15 +81,17 @@ def _chosen(nodes: Sequence[NodeView], wanted: Sequence[str]) -> list[NodeView]:
 
 
 async def _until_ended(client: Client, fences: Sequence[int], at_most: float) -> None:
-    """Wait for nodes. Raises OrquestraxError if one of them does not end in time."""
-    left = set(fences)
+    """Wait for nodes. Raises OrquestraxError if one takes longer (s), or shows no sign of life any more."""
     deadline = asyncio.get_running_loop().time() + at_most
-    while left := {
-        one.fence for one in await client.store.nodes() if one.fence in left and one.status in LIVES
-    }:
+    while left := [one for one in await client.store.nodes() if one.fence in fences and one.status in LIVES]:
         if asyncio.get_running_loop().time() >= deadline:
-            numbers = ", ".join(map(str, sorted(left)))
+            raise OrquestraxError(f"not ended after {at_most:g} s: {_names(left)}; does its process hang?")
+        if silent := [one for one in left if one.now - one.seen_at > (one.lease + SLACK) * SECOND]:
             raise OrquestraxError(
-                f"not ended after {at_most:g} s: node {numbers}; does its process still live?"
+                f"not ended, and without a sign of life: {_names(silent)}; does its process still live?"
             )
         await asyncio.sleep(LOOK)
+
+
+def _names(nodes: Sequence[NodeView]) -> str:
+    return ", ".join(sorted(one.name for one in nodes))

@@ -76,15 +76,15 @@ def status_of(error: Exception) -> int:
 def sentence_of(error: Exception) -> str:
     """What to say of a failure, on one line."""
     if isinstance(error, OrquestraxError):
-        return _line(str(error))
+        return one_line(str(error))
     if hasattr(error, "format_message"):  # of the library that parses the command line
         return _usage(error)
     if _of_postgres(error):
-        return f"PostgreSQL refused: {_line(str(error))}"
+        return f"PostgreSQL refused: {one_line(str(error))}"
     if isinstance(error, OSError) and error.strerror:
         return f"{error.filename}: {error.strerror}" if error.filename else error.strerror
     return (
-        f"{type(error).__name__}: {_line(str(error))}; this is a fault of OrquestraX, "
+        f"{type(error).__name__}: {one_line(str(error))}; this is a fault of OrquestraX, "
         f"set {DEBUG}=1 to see where, and report it"
     )
 
@@ -94,11 +94,12 @@ def _of_postgres(error: Exception) -> bool:
 
 
 def _usage(error: Any) -> str:
-    text = _line(error.format_message()).rstrip(".")
+    text = one_line(error.format_message()).rstrip(".")
     context = getattr(error, "ctx", None)
     text = re.sub(r"^\w|(?<=: )[A-Z](?=[a-z])", lambda first: first[0].lower(), text)
     return f"{text}; see `{context.command_path} --help`" if context is not None else text
 
 
-def _line(text: str) -> str:
+def one_line(text: str) -> str:
+    """The text on one line: PostgreSQL's errors have more than one when they come with details."""
     return " ".join(text.split())

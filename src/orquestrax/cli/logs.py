@@ -8,6 +8,7 @@ from typing import Final
 import typer
 
 from orquestrax.base.logs import NOWHERE, name_records
+from orquestrax.cli.failing import one_line, printable
 
 FORMAT: Final = "%(asctime)s %(levelname)-7s %(instance)s %(step)s  %(message)s"
 
@@ -16,14 +17,14 @@ def log_to_stderr() -> None:
     """Begin to log. Ours begin at WARNING, everybody else's at INFO."""
     name_records()
     handler = logging.StreamHandler()
-    handler.setFormatter(_Lines(colours=handler.stream.isatty()))
+    handler.setFormatter(Lines(colours=handler.stream.isatty()))
     logging.basicConfig(level=logging.INFO, handlers=[handler])
     for name in ("orquestrax", "uvicorn", "watchfiles", "asyncio"):
         logging.getLogger(name).setLevel(logging.WARNING)
 
 
-class _Lines(logging.Formatter):
-    """Users' records with time and names; our sentences as the commands write theirs: `warning: …`."""
+class Lines(logging.Formatter):
+    """Users' records with time and names; our sentences as the commands write theirs: `warning: …`, on one line."""
 
     def __init__(self, *, colours: bool) -> None:
         # Records of other classes than ours lack the names.
@@ -37,4 +38,4 @@ class _Lines(logging.Formatter):
         level = f"{record.levelname.lower()}: "
         if self._colours:
             level = typer.style(level, fg="red" if record.levelno >= logging.ERROR else "yellow", bold=True)
-        return level + record.getMessage()
+        return level + printable(one_line(record.getMessage()))

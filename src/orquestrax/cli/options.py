@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Annotated, Final
 
@@ -51,6 +52,13 @@ def complete_definitions(incomplete: str) -> list[str]:
         return sorted(name for name in names if name.startswith(incomplete))
 
     return _completed(query)
+
+
+def finite(seconds: float | None) -> float | None:
+    """Refuse what is a float and no number of seconds: nan, inf."""
+    if seconds is not None and not math.isfinite(seconds):
+        raise typer.BadParameter(f"{seconds} is not a number of seconds")
+    return seconds
 
 
 Id = Annotated[

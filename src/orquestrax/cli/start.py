@@ -36,7 +36,13 @@ def start(
     slots: options.Slots = None,
     processes: options.Processes = None,
     grace: Annotated[
-        float, typer.Option(metavar="SECONDS", min=0, help="What running steps have to end in when it stops.")
+        float,
+        typer.Option(
+            metavar="SECONDS",
+            min=0,
+            callback=options.finite,
+            help="What running steps have to end in when it stops.",
+        ),
     ] = GRACE,
 ) -> None:
     """Run a node that serves the modules' workflows, until Ctrl-C, SIGTERM or `orquestrax drain`.

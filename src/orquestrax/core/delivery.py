@@ -61,10 +61,19 @@ def _begin(execution: Execution, started: events.StepStarted, now: int) -> None:
         execution.noted(events.STEP_STARTED, placed, now)
 
 
-def step_ended(job: Job, outcome: Outcome, node: str, **payload: msgspec.Raw) -> events.StepEnded:
+def step_ended(
+    job: Job, outcome: Outcome, node: str, result: events.MaybeRaw, error: events.MaybeRaw = None
+) -> events.StepEnded:
     """The final outcome of a step, with its result or error."""
     return events.StepEnded(
-        job.key.command, job.step.name, job.attempt, node, outcome.started_at, outcome.ended_at, **payload
+        job.key.command,
+        job.step.name,
+        job.attempt,
+        node,
+        outcome.started_at,
+        outcome.ended_at,
+        result,
+        error,
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from typing import Any, Final
+from uuid import UUID
 
 import msgspec
 
@@ -40,7 +41,7 @@ def ended(execution: Execution, now: int, done: Done, *, start: NewInstance | No
         result=payload if status == events.COMPLETED else None,
         error=payload if status != events.COMPLETED else None,
     )
-    write = execution.write(change, done, start=start)
+    write = execution.write(change, done, start)
     write.events = [*write.events, terminal]
     return write
 
@@ -110,6 +111,12 @@ def unhandled(messages: Iterable[Message]) -> list[events.Unhandled]:
         events.Unhandled(m.kind, m.name, m.message, None if m.payload is None else events.raw(m.payload))
         for m in messages
     ]
+
+
+def own_order(instance: UUID, reason: str) -> Message:
+    """The engine's own order to terminate: nobody has sent it."""
+    payload = msgspec.json.encode(reason).decode()
+    return Message(instance=instance, number=0, kind="terminate", name="", message="", payload=payload)
 
 
 def reason_of(order: Message | None) -> str:

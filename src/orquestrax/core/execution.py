@@ -170,9 +170,10 @@ class Execution:
 
         `value` is the result in it, for the code alone, if somebody has decoded that already.
         """
-        self.last_at = at = max(self.last_at, now)
-        self.seq = seq = self.seq + 1
-        event = self.replay.stamp(seq, type_, at, data)
+        if now > self.last_at:  # noqa: PLR1730 - `max` costs four times as much
+            self.last_at = now
+        self.seq += 1
+        event = self.replay.stamp(self.seq, type_, self.last_at, data)
         self.pending.append(event)
         if not self.ended:
             self.replay.apply(event, data, value)
@@ -246,7 +247,6 @@ class Execution:
         self,
         change: RowChange | None,
         done: Callable[[Write, Verdict], None],
-        *,
         start: NewInstance | None = None,
     ) -> Write:
         """Everything that has happened since the last write, as the next one."""

@@ -53,10 +53,10 @@ class Happenings:
         value: Any = msgspec.UNSET
         if isinstance(outcome, Succeeded):
             type_, value = events.STEP_COMPLETED, outcome.value
-            ended = step_ended(job, outcome, self._turns.node, result=msgspec.Raw(outcome.result))
+            ended = step_ended(job, outcome, self._turns.node, msgspec.Raw(outcome.result))
         elif outcome.delay is None:
             type_ = events.STEP_FAILED
-            ended = step_ended(job, outcome, self._turns.node, error=events.raw(outcome.error))
+            ended = step_ended(job, outcome, self._turns.node, None, events.raw(outcome.error))
         else:
             self._retry_later(execution, job, outcome, now)
             self._turns.advance(execution, Effects([command]))

@@ -42,7 +42,7 @@ class Intake:
             self._turns.memory.executions[new.key] = execution
             execution.deadline = execution.unsaved = deadline_of(execution.workflow, now)
             execution.replay.start()
-            self._turns.advance(execution, execution.turn(now), start=new, told=told)
+            self._turns.advance(execution, execution.turn(now), new, told)
         except Exception:
             log.exception("the start of %s failed here", new.id)
             self._turns.memory.executions.pop(new.key, None)

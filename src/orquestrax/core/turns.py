@@ -13,14 +13,12 @@ from functools import partial
 from typing import Final
 from uuid import UUID
 
-import msgspec
-
 from orquestrax.base import faultpoint
 from orquestrax.base.clock import DatabaseClock
 from orquestrax.core.acting import Acting
 from orquestrax.core.delivery import KINDS, deliver
 from orquestrax.core.dispatcher import Dispatcher
-from orquestrax.core.endings import block_of, ended
+from orquestrax.core.endings import block_of, ended, own_order
 from orquestrax.core.execution import Effects, Execution
 from orquestrax.core.journal import Journal
 from orquestrax.core.memory import Ending, Memory
@@ -32,6 +30,7 @@ from orquestrax.model.rows import Message, NewInstance, RowChange, Verdict, Writ
 
 log = logging.getLogger(__name__)
 HISTORY_LIMIT: Final = 200_000  # events
+COMMITTED: Final = Verdict.COMMITTED  # before Python 3.12 each look into an enum costs as much as a call
 
 
 class Turns:
@@ -87,7 +86,6 @@ class Turns:
         self,
         execution: Execution,
         effects: Effects,
-        *,
         start: NewInstance | None = None,
         told: Callable[[Verdict], None] | None = None,
     ) -> None:
@@ -120,7 +118,7 @@ class Turns:
         elif start is None and execution.join(effects):
             return
         done = partial(self._settled, execution, effects, told)
-        write = execution.write(change, done, start=start)
+        write = execution.write(change, done, start)
         write.holds = None if before == execution.status else holds(before, execution.status)
         execution.latest = (write, effects) if change is None and start is None else None
         self.journal.submit(write)
@@ -143,7 +141,7 @@ class Turns:
             told(verdict)
         if execution.evicted:
             return
-        if verdict is not Verdict.COMMITTED:
+        if verdict is not COMMITTED:
             self.drop(execution, verdict)
             return
         faultpoint.reach("orchestrator.before_act")
@@ -161,12 +159,9 @@ class Turns:
             self.on_mail()
         self.acting.act(execution, effects)
         behind = execution.read_mail > write.read_mail and not execution.ended  # else its end is on its way
-        if behind and self._stands_still(execution):
+        if behind and (self.acting.draining or execution.paused):
             self.advance(execution, Effects())
         faultpoint.reach("orchestrator.after_act")
-
-    def _stands_still(self, execution: Execution) -> bool:
-        return self.acting.draining or execution.paused
 
     def _standstill(self, execution: Execution) -> RowChange | None:
         """Nothing of it starts here any more; when nothing runs either it parks: for others, or until it is resumed."""
@@ -272,6 +267,7 @@ class Turns:
     def forget(self, execution: Execution, ending: Ending = None) -> None:
         """Out of memory; `ending` says how it ended, None that it goes on elsewhere or later."""
         execution.evicted = True
+        execution.latest = None  # it leads back here in a circle
         self.acting.release(execution)
         self.memory.remove(execution.key, ending)
         execution.replay.close()
@@ -299,8 +295,4 @@ class Turns:
     def _stop_at_limit(self, execution: Execution) -> None:
         """A history that grows without end would one day be too long to replay: the instance is terminated."""
         reason = f"its history has reached the limit of {self.history_limit:,} events"
-        payload = msgspec.json.encode(reason).decode()
-        order = Message(
-            instance=execution.key, number=0, kind="terminate", name="", message="", payload=payload
-        )
-        self.terminate(execution, order)
+        self.terminate(execution, own_order(execution.key, reason))

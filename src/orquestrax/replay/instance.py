@@ -195,6 +195,7 @@ class Replay:
         self.loop.closed = True
         self.machine.clear()
         self.loop.within(partial(evict, self.loop))
+        self.loop.let_go()
         replaying = self.loop.replaying
         self._open_epoch(Machine(event.issued, event.trail), event.at)
         self.loop.replaying, self.attempt = replaying, attempt
@@ -223,9 +224,7 @@ class Replay:
 
     def take(self) -> Turn:
         """What came of the events since the last call; without what was asked for and abandoned between."""
-        commands, abandoned = self.machine.take()
-        finish = commands[-1] if commands and isinstance(commands[-1], Finish) else None
-        return Turn(commands, abandoned, finish)
+        return self.machine.take()
 
     def ask_step(
         self,
@@ -297,3 +296,4 @@ class Replay:
                 loop.within(lambda: evict(loop))
             else:
                 loop.ready.clear()
+            loop.let_go()

@@ -117,7 +117,9 @@ class Loop(Maker):
             if self.due:
                 ready += sorted(self.due, key=asyncio.TimerHandle.when)
                 self.due = []
-            for _ in range(len(ready)):
+            left = len(ready)  # what these make ready runs in the next round
+            while left:
+                left -= 1
                 handle = ready.popleft()
                 if handle._cancelled:  # noqa: SLF001 - fields instead of calls: this is the hottest line
                     continue
@@ -148,6 +150,16 @@ class Loop(Maker):
             self.generators = [each for each in self.generators if half_used(each)]
             self._tidy_at = max(64, 2 * len(self.generators))
         self.generators.append(generator)
+
+    def let_go(self) -> None:
+        """After the end: part the circle of instance, loop, context and task, so that all of it goes at once.
+
+        Finding such circles took the garbage collector at least 14 of the 200 µs of a one-step workflow. Code that is
+        running right now still has to learn whose it is.
+        """
+        if not self.is_running():
+            self.owner = self.main = None
+            self.context = Context()
 
     # -- questions --
 

@@ -12,6 +12,7 @@ from orquestrax.model.events import MessageReceived
 from orquestrax.replay.mailbox import Mailbox
 from orquestrax.replay.sites import Site
 from orquestrax.replay.tasks import CommandFuture, TimerHandle
+from orquestrax.replay.turns import Turn
 
 SMALL: Final = 1_000  # bytes of arguments that are kept decoded while a step waits and runs
 
@@ -31,6 +32,7 @@ class Machine:
     __slots__ = (
         "_abandoned",
         "_asked",
+        "_finish",
         "_handed_out",
         "base",
         "base_trail",
@@ -52,6 +54,7 @@ class Machine:
         self.mailbox = Mailbox()
         self._asked: list[Command] = []
         self._abandoned: list[Command] = []
+        self._finish: Finish | None = None
         self._handed_out = base
 
     def _number(self, kind: str, name: str) -> int:
@@ -122,6 +125,7 @@ class Machine:
             self.abandon(number)
         finish = Finish(number=self._number("finish", ""), status=status, payload=payload, asked_at=now)
         self._asked.append(finish)
+        self._finish = finish
         return finish
 
     def settle(self, number: int) -> tuple[Command, Any]:
@@ -139,16 +143,16 @@ class Machine:
         if number <= self._handed_out:  # else nobody outside has heard of it
             self._abandoned.append(command)
 
-    def take(self) -> tuple[list[Command], list[Command]]:
-        """Asked and still open (or the end), and abandoned, since the last time, each in order."""
-        asked, abandoned = self._asked, self._abandoned
-        self._asked, self._abandoned, self._handed_out = [], [], self.issued
+    def take(self) -> Turn:
+        """What was asked for since the last time and is still open, or the end, and what was abandoned."""
+        asked, abandoned, finish = self._asked, self._abandoned, self._finish
+        self._asked, self._abandoned, self._finish, self._handed_out = [], [], None, self.issued
         open_ = self.open
         if len(asked) > 1 or (asked and asked[0].number not in open_):  # mostly it is one step
-            asked = [each for each in asked if each.number in open_ or isinstance(each, Finish)]
+            asked = [each for each in asked if each.number in open_ or each is finish]
         if abandoned:
             abandoned.sort(key=_number_of)
-        return asked, abandoned
+        return Turn(asked, abandoned, finish)
 
     def clear(self) -> None:
         """Let go of everything that code could still be reached through."""
@@ -156,6 +160,7 @@ class Machine:
         self.targets.clear()
         self._asked.clear()
         self._abandoned.clear()
+        self._finish = None
 
 
 @lru_cache(maxsize=4096)

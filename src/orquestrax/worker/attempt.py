@@ -12,9 +12,11 @@ from __future__ import annotations
 import asyncio
 from typing import Protocol
 
+import msgspec
+
 from orquestrax.base.logs import Names
 from orquestrax.model.jobs import Delivered, Job, Result
-from orquestrax.worker.limits import Limit, end_limit
+from orquestrax.worker.limits import Limit
 from orquestrax.worker.pulse import Pulse, Told
 from orquestrax.worker.threads import Call
 from orquestrax.worker.transactions.ticket import Ticket
@@ -27,7 +29,7 @@ class Listener(Protocol):
         """From any thread: this attempt has said something."""
 
 
-class Attempt:
+class Attempt(msgspec.Struct, eq=False):
     """What the runner knows of one body.
 
     limit   when and why it will be cut, None if never
@@ -40,34 +42,18 @@ class Attempt:
     known_long  whether it was told that it has been running for a while
     """
 
-    __slots__ = (
-        "call",
-        "cut",
-        "job",
-        "known_long",
-        "limit",
-        "pulse",
-        "reports",
-        "started_at",
-        "task",
-        "ticket",
-        "timer",
-        "waited_for",
-    )
-
-    def __init__(self, job: Job, started_at: int, reports: Listener | None = None) -> None:
-        self.job = job
-        self.reports = reports
-        self.pulse: Pulse | None = None
-        self.started_at = started_at
-        self.limit: Limit | None = end_limit(job, started_at) if job.step.options.limited else None
-        self.cut: Limit | None = None
-        self.task: asyncio.Task[Result | Delivered | BaseException] | None = None
-        self.call: Call | None = None
-        self.timer: asyncio.TimerHandle | None = None
-        self.ticket: Ticket | None = None
-        self.waited_for = True
-        self.known_long = False
+    job: Job
+    started_at: int
+    reports: Listener | None = None
+    limit: Limit | None = None
+    cut: Limit | None = None
+    task: asyncio.Task[Result | Delivered | BaseException] | None = None
+    call: Call | None = None
+    timer: asyncio.TimerHandle | None = None
+    ticket: Ticket | None = None
+    pulse: Pulse | None = None
+    waited_for: bool = True
+    known_long: bool = False
 
     @property
     def name(self) -> str:

@@ -23,7 +23,7 @@ from orquestrax.worker.attempt import Attempt
 from orquestrax.worker.bodies import run_coroutine, run_in_thread
 from orquestrax.worker.foreign import ForeignError
 from orquestrax.worker.jobs import Jobs
-from orquestrax.worker.limits import Limit, start_limit
+from orquestrax.worker.limits import Limit, end_limit, start_limit
 from orquestrax.worker.longwatch import LongWatch
 from orquestrax.worker.processes.body import run_in_process
 from orquestrax.worker.processes.pool import ProcessPool
@@ -185,6 +185,8 @@ class StepRunner:
         if self._stopping or job.key in self._attempts:
             raise RuntimeError(f"step {job.step.name!r} of {job.instance_id!r}: stopping, or running already")
         attempt = Attempt(job, self._now(), self.reports)
+        if job.step.options.limited:
+            attempt.limit = end_limit(job, attempt.started_at)
         if self.reports.known and (before := self.reports.known.get(job.key)) is not None:
             attempt.pulse = Pulse(before)
         return attempt
@@ -215,7 +217,11 @@ class StepRunner:
             )
 
     def _ended(self, attempt: Attempt, task: asyncio.Task[Result | Delivered | BaseException]) -> None:
-        outcome = asyncio.CancelledError() if task.cancelled() else task.result()
+        outcome: Result | Delivered | BaseException
+        try:
+            outcome = task.result()
+        except asyncio.CancelledError as cancelled:  # before it began
+            outcome = cancelled
         attempt.task = None
         if attempt.call is not None and not attempt.call.ended:
             self.abandoned[attempt] = attempt.job
@@ -249,21 +255,21 @@ class StepRunner:
 
     def _report(self, attempt: Attempt, outcome: Result | Delivered | BaseException) -> None:
         self._forget(attempt)
-        if isinstance(outcome, BaseException):
+        if isinstance(outcome, tuple):
+            if self.reports.known:
+                self._over(attempt.job.key)
+            encoded, value = outcome
+            self._on_end(attempt.job, Succeeded(encoded, attempt.started_at, self._now(), value))
+        elif isinstance(outcome, Delivered):
+            self._over(attempt.job.key)
+            self._on_end(attempt.job, outcome)
+        else:
             if attempt.cut is not None and isinstance(outcome, asyncio.CancelledError):
                 outcome = attempt.cut.error(attempt.job.step.name)
             errored = self._errored(attempt, outcome)
             if errored.delay is None:
                 self._over(attempt.job.key)
             self._on_end(attempt.job, errored)
-        elif isinstance(outcome, Delivered):
-            self._over(attempt.job.key)
-            self._on_end(attempt.job, outcome)
-        else:
-            if self.reports.known:
-                self._over(attempt.job.key)
-            encoded, value = outcome
-            self._on_end(attempt.job, Succeeded(encoded, attempt.started_at, self._now(), value))
 
     def _errored(self, attempt: Attempt, exc: BaseException, *, final: bool = False) -> Errored:
         job, started_at, ended_at = attempt.job, attempt.started_at, self._now()
@@ -296,7 +302,8 @@ class StepRunner:
     def _release(self, attempt: Attempt) -> None:
         if self.abandoned:
             self.abandoned.pop(attempt, None)
-        attempt.call = None  # it holds the body's context, and that holds the attempt
+        if attempt.call is not None:
+            attempt.call = None  # it holds the body's context, and that holds the attempt
         self.slots.give_back((options := attempt.job.step.options).executor, options.queue)
 
     def _release_late(self, attempt: Attempt) -> None:

@@ -18,6 +18,7 @@ from tests.unit.replay.listening import Listener
 from tests.unit.replay.plainly import everything as plain_everything
 from tests.unit.replay.plainly import plain
 
+from orquestrax.replay.context import current
 from orquestrax.replay.instance import Replay
 
 pytestmark = pytest.mark.usefixtures("listener")
@@ -128,6 +129,40 @@ def test_eviction_frees_the_memory() -> None:
     del replay
     gc.collect()
     assert reference() is None
+
+
+def test_what_has_ended_goes_without_the_garbage_collector() -> None:
+    async def main() -> Any:
+        async with asyncio.TaskGroup() as group:
+            group.create_task(asyncio.sleep(0))
+        return await step("a")
+
+    host = Host(main)
+    host.complete("a", 1)
+    assert host.replay.finished
+    parts = weakref.ref(host.replay), weakref.ref(host.replay.loop)
+    gc.collect()
+    gc.disable()
+    try:
+        host.replay.close()
+        del host
+        assert [part() for part in parts] == [None, None]
+    finally:
+        gc.enable()
+
+
+def test_code_that_closes_its_own_instance_still_knows_whose_it_is() -> None:
+    found: list[Replay | None] = []
+
+    async def main() -> None:
+        replay.close()
+        found.append(current())
+        await step("a")
+
+    replay = new(main)
+    replay.start()
+    assert found == [replay]
+    assert not replay.take().commands
 
 
 def test_eviction_of_what_has_not_run_yet() -> None:

@@ -142,13 +142,16 @@ async def test_who_ignores_its_cancellation_is_given_up_and_holds_its_slot(rig):
 
 
 async def test_a_thread_is_left_behind_at_once_and_holds_its_slot(rig):
-    gate = threading.Event()
+    gate, began = threading.Event(), threading.Semaphore(0)
 
     def stuck() -> str:
+        began.release()
         gate.wait()
         return "too late"
 
     rig.runner.start(job := rig.job(stuck, timeout=SOON, retry=TWICE))
+    await asyncio.sleep(0)
+    began.acquire()  # the loop waits, so the limit does: it is to cut what has begun
     outcome = await rig.outcome(job)
     assert isinstance(error_of(job, outcome), StepTimedOut)
     assert outcome.delay == 1
@@ -157,6 +160,8 @@ async def test_a_thread_is_left_behind_at_once_and_holds_its_slot(rig):
     # The next attempt has the same key and may run beside the thread of the first one.
     rig.runner.start(again := rig.job(stuck, timeout=SOON))
     assert again.key not in rig.runner.abandoned
+    await asyncio.sleep(0)
+    began.acquire()
     await rig.outcome(again)
     assert list(rig.runner.abandoned.values()) == [job, again]
     gate.set()

@@ -78,13 +78,16 @@ async def test_a_job_starts_when_a_cancelled_body_has_ended(crowded):
 
 
 async def test_a_job_starts_when_an_abandoned_thread_has_ended(crowded):
-    gate = threading.Event()
+    gate, began = threading.Event(), threading.Event()
 
     def stuck() -> None:
+        began.set()
         gate.wait()
 
     crowded.dispatcher.dispatch(first := crowded.job(stuck, timeout=0.02))
     crowded.dispatcher.dispatch(waiting := crowded.job(quick_in_thread))
+    await asyncio.sleep(0)
+    began.wait()  # the loop waits, so the limit does: it is to cut what has begun
     await crowded.outcome(first)
     assert crowded.dispatcher.backlog == 1
     gate.set()

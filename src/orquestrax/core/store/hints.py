@@ -186,7 +186,7 @@ class Hints:
         messages = list[tuple[str, str]]()
         for kind, keys in self._keys.items():
             if keys:
-                payload = "*" if len(keys) > MOST_KEYS else " ".join(str(key) for key in keys)
+                payload = "*" if len(keys) > MOST_KEYS else " ".join(map(str, keys))
                 messages.append((self.channel(kind), payload))
                 keys.clear()
         return messages

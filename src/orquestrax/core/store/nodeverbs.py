@@ -9,13 +9,10 @@ from uuid import UUID
 import asyncpg
 
 from orquestrax.core.store.database import Database
-from orquestrax.core.store.deaths import declare_dead
 from orquestrax.core.store.fence import commit
 from orquestrax.core.store.held import Held
 from orquestrax.model.events import Event
 from orquestrax.model.rows import History, InstanceRow, Message
-
-__all__ = ["NodeStore", "declare_dead", "register_node"]
 
 
 class NodeStore(Held):

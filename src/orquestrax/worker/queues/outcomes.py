@@ -22,10 +22,10 @@ _EXPIRY: Final = msgspec.json.Decoder(Expiry).decode
 def ended(job: Job, outcome: Succeeded | Errored, node: str) -> TaskMessage:
     """The end of an attempt. One that another follows is the owner's to arrange again."""
     if isinstance(outcome, Succeeded):
-        data = step_ended(job, outcome, node, result=msgspec.Raw(outcome.result))
+        data = step_ended(job, outcome, node, msgspec.Raw(outcome.result))
         return _message(job, RESULT, data)
     if outcome.delay is None:
-        return _message(job, RESULT, step_ended(job, outcome, node, error=events.raw(outcome.error)))
+        return _message(job, RESULT, step_ended(job, outcome, node, None, events.raw(outcome.error)))
     return _message(job, events.STEP_RETRYING, step_retrying(job, outcome, node))
 
 
