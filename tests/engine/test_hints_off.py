@@ -11,10 +11,8 @@ import pytest
 from orquestrax.core.store.migrate import migrate
 from tests.engine import test_attempts, test_blocked, test_messages, test_pause
 from tests.engine.conftest import Bench
-from tests.engine.test_pause import gate
 
-__all__ = ["gate"]
-pytestmark = pytest.mark.verify
+pytestmark = [pytest.mark.verify, pytest.mark.usefixtures("gate")]
 _numbers = itertools.count()
 for _module in (test_attempts, test_blocked, test_messages, test_pause):
     for _name, _test in vars(_module).items():
