@@ -1,19 +1,17 @@
 """The server that all tests share, and a database of one's own for each worker process.
 
-The server is the embedded one, kept between runs under `.artifacts` and shared by all workers and all runs of
-this checkout: each process holds a reference, so it stops with the last of them. ORQUESTRAX_TEST_DATABASE_URL
-names another server instead (say, PostgreSQL 15), as a user who may create databases.
+The server is the embedded one; each process holds a reference, so it stops with the last of them.
+ORQUESTRAX_TEST_DATABASE_URL names another server instead (say, PostgreSQL 15), as a user who may create databases.
 """
 
 from __future__ import annotations
 
 import asyncio
 import os
-import tempfile
+import shutil
 import threading
 from contextlib import suppress
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import asyncpg
@@ -21,11 +19,12 @@ import pytest
 
 from orquestrax.core.store.embedded import EmbeddedServer, start_embedded
 from orquestrax.replay import guard
+from tests.homes import PROJECT, directory, shared_home
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine, Generator, Iterator
+    from pathlib import Path
 
-PROJECT = Path(__file__).parent.parent
 guard.install()  # before any workflow runs, so that the order of tests changes nothing
 os.environ.setdefault("ORQUESTRAX_RECHECK", "0")  # a second process per worker would take the time of others
 
@@ -62,17 +61,19 @@ def server() -> Iterator[EmbeddedServer | ForeignServer]:
     if url := os.environ.get("ORQUESTRAX_TEST_DATABASE_URL"):
         yield ForeignServer(url)
         return
-    started = start_embedded(home=_home(), project=PROJECT)
-    yield started
-    started.stop()
+    with shared_home() as home:
+        started = start_embedded(home=home, project=PROJECT)
+        yield started
+        started.stop()
 
 
-def _home() -> Path:
-    """A directory of this user's own; beside the checkout where that belongs to somebody else."""
-    name = f"pg-{os.geteuid()}"
-    if os.access(PROJECT, os.W_OK):
-        return PROJECT / ".artifacts" / name
-    return Path(tempfile.gettempdir()) / f"orquestrax-tests-{name}"
+@pytest.fixture(scope="session")
+def made() -> Iterator[Path]:
+    """A home in which a server has run, for tests with servers of their own: copying it is quicker than initdb."""
+    path = directory()
+    start_embedded(home=path / "home", project=path).stop()
+    yield path / "home"
+    shutil.rmtree(path)
 
 
 @pytest.fixture(scope="session")

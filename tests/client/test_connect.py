@@ -55,7 +55,7 @@ def namespace(dsn: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iter
 async def test_connect(namespace: str) -> None:
     async with ox.node(workflows=[double]), ox.connect() as client:
         run = await client.start(double, 4, id="d")
-        assert await run.result(10) == 8
+        assert await run.result(20) == 8
         assert [each.id for each in await client.list()] == ["d"]
         assert (await run.status()).created_by == "python"
 
@@ -265,4 +265,4 @@ def test_settings_of_the_process(namespace: str, dsn: str) -> None:
     begun = time.monotonic()
     with pytest.raises(ox.DatabaseUnreachable), ox.connect_sync("postgresql://127.0.0.1:1/x"):
         pass
-    assert time.monotonic() - begun < 5
+    assert time.monotonic() - begun < 9, "who is refused need not wait out the deadline"

@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 
 from orquestrax.client.client import Client
-from orquestrax.core.store.migrate import migrate
 from orquestrax.model.queues import read_queues
 from orquestrax.node import EngineOptions, Node
 from orquestrax.settings import Settings
 from tests.engine.conftest import QUICK, Bench
+from tests.schemas import lent
 
 __all__ = ["Cluster"]
 
@@ -66,10 +66,9 @@ class Cluster(Bench):
 
 
 @pytest.fixture
-async def cluster(dsn: str, tmp_path: Path, request: pytest.FixtureRequest) -> AsyncIterator[Cluster]:
-    made = Cluster(dsn, tmp_path, f"cluster{abs(hash(request.node.nodeid)) % 10**9}")
-    await migrate(made.address)
-    yield made
-    for node in reversed(made.nodes):
-        await node.stop(grace=0)
-    await made.query("drop schema {schema} cascade")
+async def cluster(dsn: str, tmp_path: Path) -> AsyncIterator[Cluster]:
+    async with lent(dsn) as schema:
+        made = Cluster(dsn, tmp_path, schema)
+        yield made
+        for node in reversed(made.nodes):
+            await node.stop(grace=0)

@@ -62,7 +62,7 @@ def nodes_of(history: list[Event]) -> Counter[str]:
 async def test_a_step_runs_where_its_queue_is_served_and_its_result_comes_back(cluster: Cluster) -> None:
     client = await cluster.join(packs, roles="engine,worker", queues="default")
     await cluster.join(steps=[pack], roles="worker", queues="warehouse")
-    assert await (await client.start(packs, 20, id="p")).result(10) == 41
+    assert await (await client.start(packs, 20, id="p")).result(20) == 41
     history = await check_instance(client, packs, "p")
     assert [events.decode(e).node for e in history[:2]] == [cluster.nodes[0].name, cluster.nodes[1].name]
     assert [e.type for e in history] == ["step_completed", "step_completed", "completed"], (
@@ -75,7 +75,7 @@ async def test_an_engine_without_the_role_of_a_worker_runs_no_bodies(cluster: Cl
     client = await cluster.join(packs, roles="engine")
     worker = await cluster.join(packs, roles="worker")
     run = await worker.start(packs, 1, id="e")
-    assert await run.result(10) == 3
+    assert await run.result(20) == 3
     history = await check_instance(client, packs, "e")
     assert nodes_of(history) == {cluster.nodes[1].name: 2}
     view = await client.view("e")
@@ -89,7 +89,7 @@ async def test_a_step_of_a_queue_that_nobody_serves_waits_until_somebody_does(cl
     row = (await cluster.tasks())[0]
     assert (row["step"], row["queue"], row["attempt"], row["worker"]) == ("pack", "warehouse", 1, None)
     await cluster.join(steps=[pack], roles="worker", queues="other,warehouse")
-    assert await run.result(10) == 3
+    assert await run.result(20) == 3
 
 
 async def test_a_task_is_left_alone_by_nodes_that_do_not_know_its_step(cluster: Cluster) -> None:
@@ -100,7 +100,7 @@ async def test_a_task_is_left_alone_by_nodes_that_do_not_know_its_step(cluster: 
     await cluster.join(steps=[pack], roles="worker")
     assert [row["worker"] for row in await cluster.tasks()] == [None]
     await cluster.join(steps=[double], roles="worker")
-    assert await run.result(10) == 3
+    assert await run.result(20) == 3
 
 
 async def test_alone_the_overflow_waits_in_memory_and_writes_nothing(cluster: Cluster) -> None:
@@ -110,7 +110,7 @@ async def test_alone_the_overflow_waits_in_memory_and_writes_nothing(cluster: Cl
     assert await cluster.tasks() == []
     assert cluster.nodes[0].incarnation.orchestrator.dispatcher.backlog == 8
     held["gate"].set()
-    assert await run.result(10) == 45
+    assert await run.result(20) == 45
     assert [e.type for e in await check_instance(client, spreads, "a")] == ["step_completed"] * 10 + [
         "completed"
     ]
@@ -127,7 +127,7 @@ async def test_with_others_the_overflow_spreads_over_the_cluster(cluster: Cluste
     assert len(await cluster.tasks()) == 8, "two of them run where they were asked for, and are nobody else's"
     assert len(await cluster.tasks("worker is null")) == 5
     held["gate"].set()
-    assert await run.result(10) == 45
+    assert await run.result(20) == 45
     ran = nodes_of(await check_instance(client, spreads, "s"))
     assert set(ran) == {node.name for node in cluster.nodes}
     assert bodies["waits"] == 10, "I8: each once"
@@ -140,7 +140,7 @@ async def test_what_waits_in_memory_goes_to_a_node_that_joins(cluster: Cluster) 
     await cluster.join(spreads, slots=8)
     await cluster.until(lambda: asyncio.sleep(0, bodies["waits"] == 4))
     held["gate"].set()
-    assert await run.result(10) == 6
+    assert await run.result(20) == 6
     history = await check_instance(client, spreads, "j")
     queued = [events.decode(e).commands for e in history if e.type == events.STEPS_QUEUED]
     assert sorted(number for commands in queued for number in commands) == [2, 3, 4]
@@ -153,7 +153,7 @@ async def test_a_queue_has_the_limit_that_a_node_gives_it(cluster: Cluster) -> N
     await cluster.until(lambda: asyncio.sleep(0, bodies["waits"] == 3))
     assert len(await cluster.tasks("worker is not null")) == 3, "I17: claims never exceed it"
     held["gate"].set()
-    assert await run.result(10) == 45
+    assert await run.result(20) == 45
 
 
 async def test_a_local_queue_limit_holds_up_no_other_queue(cluster: Cluster) -> None:
@@ -162,7 +162,7 @@ async def test_a_local_queue_limit_holds_up_no_other_queue(cluster: Cluster) -> 
     await cluster.until(lambda: asyncio.sleep(0, bodies["pack 7"]))
     assert bodies["waits"] == 1
     held["gate"].set()
-    assert await run.result(10) == 0 + 1 + 2 + 8
+    assert await run.result(20) == 0 + 1 + 2 + 8
 
 
 @ox.workflow
@@ -177,7 +177,7 @@ async def test_priority_decides_what_is_taken_first(cluster: Cluster) -> None:
     await cluster.until(lambda: _three(cluster))
     await cluster.join(steps=[pack], roles="worker", queues="warehouse", slots=1)
     for priority in (4, 0, 2):
-        await (await client.get(f"o{priority}")).result(10)
+        await (await client.get(f"o{priority}")).result(20)
     assert list(bodies) == ["pack 0", "pack 4", "pack 8"]
 
 
@@ -207,12 +207,12 @@ async def test_attempts_elsewhere_are_history_as_those_here_are(cluster: Cluster
     client = await cluster.join(insists, roles="engine")
     await cluster.join(insists, roles="worker")
     run = await client.start(insists, True, id="r")
-    assert await run.result(10) == ["attempt 1", "attempt 2", "1"]
+    assert await run.result(20) == ["attempt 1", "attempt 2", "1"]
     history = await check_instance(client, insists, "r")
     retrying = [events.decode(e) for e in history if e.type == events.STEP_RETRYING]
     assert [(r.attempt, r.node) for r in retrying] == [(1, cluster.nodes[1].name), (2, cluster.nodes[1].name)]
     with pytest.raises(ox.WorkflowFailed, match="for good"):
-        await (await client.start(insists, False, id="n")).result(10)
+        await (await client.start(insists, False, id="n")).result(20)
     assert bodies["refuses False"] == 1, "never= holds elsewhere, too"
     await check_instance(client, insists, "n")
 
@@ -235,7 +235,7 @@ async def test_I20_what_nobody_waits_for_is_cancelled_elsewhere(cluster: Cluster
     await cluster.until(lambda: asyncio.sleep(0, not runner.running and runner.free("async") == 1000))
     assert await cluster.tasks() == [], "in the same commit, though the instance goes on"
     await run.signal("go", "on")
-    assert await run.result(10) == "gave up, on"
+    assert await run.result(20) == "gave up, on"
     assert cluster.nodes[1].incarnation.queues.held == {}
     await check_instance(client, gives_up, "c")
 
@@ -271,7 +271,7 @@ async def test_long_steps_elsewhere_are_announced(cluster: Cluster) -> None:
     run = await client.start(spreads, 1, id="long")
     await until_event(run, events.STEP_STARTED)
     held["gate"].set()
-    await run.result(10)
+    await run.result(20)
     started = next(e for e in await check_instance(client, spreads, "long") if e.type == events.STEP_STARTED)
     told = events.decode(started)
     assert (told.node, told.line) == (cluster.nodes[1].name, spreads.line + 2)
@@ -279,7 +279,7 @@ async def test_long_steps_elsewhere_are_announced(cluster: Cluster) -> None:
 
 async def test_a_step_that_nobody_takes_in_time_fails(cluster: Cluster) -> None:
     client = await cluster.join(in_time, queues="default")
-    assert "queue_timeout" in await (await client.start(in_time, id="i")).result(10)
+    assert "queue_timeout" in await (await client.start(in_time, id="i")).result(20)
     assert await cluster.tasks() == []
     await check_instance(client, in_time, "i")
 
@@ -300,7 +300,7 @@ async def test_a_slot_that_frees_takes_the_next_without_waiting_for_a_poll(clust
     patient = EngineOptions(poll=60)
     client = await cluster.join(many, roles="engine", options=patient)
     await cluster.join(many, roles="worker", slots=2, options=patient)
-    assert await (await client.start(many, 40, id="b")).result(10) == sum(range(40))
+    assert await (await client.start(many, 40, id="b")).result(20) == sum(range(40))
 
 
 def expect(cluster: Cluster, seconds: float) -> None:
@@ -316,11 +316,11 @@ async def test_what_a_slot_here_is_soon_free_for_stays_here(
     await cluster.join(many, slots=2)
     await cluster.until(lambda: asyncio.sleep(0, spreads_of(cluster)))
     expect(cluster, 0.001)
-    assert await (await client.start(many, 40, id="soon")).result(10) == sum(range(40))
+    assert await (await client.start(many, 40, id="soon")).result(20) == sum(range(40))
     here, there = (node.name for node in cluster.nodes)
     assert nodes_of(await check_instance(client, many, "soon")) == {here: 40}
     expect(cluster, 0.1)
-    assert await (await client.start(many, 40, id="late")).result(10) == sum(range(40))
+    assert await (await client.start(many, 40, id="late")).result(20) == sum(range(40))
     assert there in nodes_of(await check_instance(client, many, "late"))
 
 
@@ -334,7 +334,7 @@ async def test_what_waits_here_for_longer_than_was_expected_goes_elsewhere(clust
     assert await cluster.tasks() == []
     await cluster.until(lambda: asyncio.sleep(0, bodies["waits"] == 10))
     held["gate"].set()
-    assert await run.result(10) == 45
+    assert await run.result(20) == 45
     assert len(nodes_of(await check_instance(client, spreads, "x"))) == 2
 
 

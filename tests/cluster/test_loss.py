@@ -54,7 +54,7 @@ def fresh() -> None:
 
 
 async def runs(name: str, times: int = 1) -> None:
-    async with asyncio.timeout(15):
+    async with asyncio.timeout(20):
         while bodies[name] < times:
             await asyncio.sleep(0.01)
 
@@ -75,7 +75,7 @@ async def test_I8_the_steps_of_a_worker_that_died_run_on_another_as_the_same_att
             await asyncio.sleep(0.01)
     assert [(each.name, each.instances, each.steps) for each in taken] == [(cluster.nodes[1].name, 0, 1)]
     held["gate"].set()
-    assert await run.result(10) == "1, attempt 1", "a lost node is never counted"
+    assert await run.result(20) == "1, attempt 1", "a lost node is never counted"
     history = await check_instance(client, works, "w")
     done = [events.decode(e) for e in history if e.type == events.STEP_COMPLETED]
     assert [ended.node for ended in done] == [cluster.nodes[1].name]
@@ -88,7 +88,7 @@ async def test_I8_an_at_most_once_step_that_was_taken_and_lost_is_not_run_again(
     run = await client.start(pays, id="o")
     await runs("once")
     await cluster.crash()
-    told = await run.result(10)
+    told = await run.result(20)
     assert f"begun on {worker} and lost" in told
     assert bodies["once"] == 1
     assert await cluster.tasks() == []
@@ -104,7 +104,7 @@ async def test_I8_the_owner_goes_and_the_steps_elsewhere_do_not_notice(cluster: 
     await cluster.join(works, roles="engine")
     await cluster.until(lambda: cluster.query("select from {schema}.events where type = 'taken_over'"))
     held["gate"].set()
-    assert await run.result(10) == "1, attempt 1"
+    assert await run.result(20) == "1, attempt 1"
     assert bodies["slow"] == 1, "its successor knew from the queue that the step was under way"
     await check_instance(client, works, "e")
 
@@ -129,7 +129,7 @@ async def test_I16_a_result_of_a_lost_attempt_is_refused(cluster: Cluster) -> No
     assert await client.store.inbox(run.key) == []
     store.close()
     held["gate"].set()
-    assert await run.result(10) == "1, attempt 1"
+    assert await run.result(20) == "1, attempt 1"
 
 
 def told(instance: object, command: int, attempt: int, payload: str) -> TaskMessage:
@@ -159,7 +159,7 @@ async def test_I5_a_result_whose_commit_is_unknown_is_told_again_and_heard_once(
 
     held["gate"].set()
     with faultpoint.armed(cut):
-        assert await (await client.start(works, 1, id="u")).result(10) == "1, attempt 1"
+        assert await (await client.start(works, 1, id="u")).result(20) == "1, attempt 1"
         assert reached[boundary] >= 1
     assert bodies["slow"] == 1
     await check_instance(client, works, "u")
@@ -180,7 +180,7 @@ async def test_I5_a_claim_whose_commit_is_unknown_is_found_and_given_back(
 
     held["gate"].set()
     with faultpoint.armed(cut):
-        assert await (await client.start(works, 1, id="c")).result(10) == "1, attempt 1"
+        assert await (await client.start(works, 1, id="c")).result(20) == "1, attempt 1"
         assert reached[boundary] >= 1
     assert bodies["slow"] == 1
     await check_instance(client, works, "c")
@@ -199,7 +199,7 @@ async def test_a_worker_that_stops_gives_back_what_it_has_not_begun_and_what_it_
     held["gate"].set()
     await cluster.join(works, roles="worker")
     for n in range(3):
-        assert await (await client.get(f"s{n}")).result(10) == f"{n}, attempt 1"
+        assert await (await client.get(f"s{n}")).result(20) == f"{n}, attempt 1"
 
 
 async def test_histories_see_a_result_in_the_queue_or_in_the_inbox_while_it_moves(cluster: Cluster) -> None:
@@ -220,14 +220,14 @@ async def test_histories_see_a_result_in_the_queue_or_in_the_inbox_while_it_move
             assert there in ("task", "inbox"), "in one of them, and never in none or both"
             seen[there] += 1
 
-    async with asyncio.timeout(15):
+    async with asyncio.timeout(20):
         looking = asyncio.create_task(look())
         while seen["task"] < 3:
             await asyncio.sleep(0)
         held["gate"].set()
         await looking
     client = await cluster.join(works, roles="engine")
-    assert await (await client.get("m")).result(10) == "1, attempt 1"
+    assert await (await client.get("m")).result(20) == "1, attempt 1"
     assert bodies["slow"] == 1
     await check_instance(client, works, "m")
 

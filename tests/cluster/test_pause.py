@@ -42,11 +42,11 @@ async def test_I8_a_step_that_runs_here_is_not_handed_over_by_a_resume(
     client = await cluster.join(packs, queues="warehouse", slots=1)
     await cluster.join(steps=[pack], roles="worker", queues="warehouse")
     peers = cluster.nodes[0].incarnation.orchestrator.dispatcher.peers
-    async with asyncio.timeout(15):
+    async with asyncio.timeout(20):
         while not peers.shares("warehouse"):
             await asyncio.sleep(0.01)
     run = await client.start(packs, 1, id="r")
-    async with asyncio.timeout(15):
+    async with asyncio.timeout(20):
         while not began:
             await asyncio.sleep(0.01)
     await run.pause()
@@ -55,7 +55,7 @@ async def test_I8_a_step_that_runs_here_is_not_handed_over_by_a_resume(
     await until_event(run, "resumed")
     assert await cluster.tasks() == []
     gate.set()
-    assert await run.result(10) == 0
+    assert await run.result(20) == 0
     assert began == [0]
     await check_instance(client, packs, "r")
 
@@ -69,7 +69,7 @@ async def test_steps_in_a_queue_wait_for_the_resume(
     if not parks:
         await cluster.join(steps=[pack], roles="worker", queues="warehouse:1")
     run = await client.start(packs, 3, id="p")
-    async with asyncio.timeout(15):
+    async with asyncio.timeout(20):
         while len(await cluster.tasks()) < 3 or (not parks and not began):
             await asyncio.sleep(0.01)
     await run.pause()
@@ -77,13 +77,13 @@ async def test_steps_in_a_queue_wait_for_the_resume(
     if parks:
         await cluster.join(steps=[pack], roles="worker", queues="warehouse:1")
     gate.set()
-    async with asyncio.timeout(15):
+    async with asyncio.timeout(20):
         while len(await cluster.tasks()) > (3 if parks else 2):
             await asyncio.sleep(0.01)
     await asyncio.sleep(0.5)  # several polls of the worker
     assert len(began) == (0 if parks else 1)
     await run.resume()
-    assert await run.result(10) == 3
+    assert await run.result(20) == 3
     assert sorted(began) == [0, 1, 2]
     await until_event(run, "resumed")
     await check_instance(client, packs, "p")

@@ -44,7 +44,7 @@ async def booking(cluster: Cluster) -> Cluster:
 async def test_I9_it_takes_effect_once_elsewhere(booking: Cluster) -> None:
     client = await booking.join(books, roles="engine")
     await booking.join(books, roles="worker")
-    assert await (await client.start(books, "x", id="x")).result(10) == [1, 2]
+    assert await (await client.start(books, "x", id="x")).result(20) == [1, 2]
     assert len(await booking.query("select from booked")) == 2
     assert await booking.tasks() == []
     await check_instance(client, books, "x")
@@ -71,10 +71,10 @@ async def test_I9_killed_at_its_commit_it_still_takes_effect_once(booking: Clust
 
     with faultpoint.armed(stop_there):
         run = await client.start(one, "x", id="x")
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(20):
             await lost.wait()
     await booking.crash()
     await booking.join(one, roles="worker")
-    assert await run.result(10) == 1
+    assert await run.result(20) == 1
     assert len(await booking.query("select from booked")) == 1
     await check_instance(client, one, "x")

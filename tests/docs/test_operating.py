@@ -90,4 +90,4 @@ async def test_the_code_pauses_and_resumes(dsn: str, tmp_path: Path, monkeypatch
         async with asyncio.timeout(20):
             await scope["hold"](client, "order-42")  # type: ignore[operator]
         await run.signal("go", 1)
-        assert await run.result(10) == 1
+        assert await run.result(20) == 1

@@ -33,11 +33,11 @@ async def test_the_code_of_the_page_runs(tmp_path: Path, dsn: str, monkeypatch: 
         await refused.signal("approval", False)
         every = await client.start(shop.send_all, orders)
         one = await client.start(shop.send_one, orders[1])
-        assert await every.result(10) == ["receipt for 42: packed books", "receipt for 43: packed lamp"]
-        assert await one.result(10) == "receipt for 43: packed lamp"
-        assert await run.result(10) == "packed pen and packed books"
+        assert await every.result(20) == ["receipt for 42: packed books", "receipt for 43: packed lamp"]
+        assert await one.result(20) == "receipt for 43: packed lamp"
+        assert await run.result(20) == "packed pen and packed books"
         with pytest.raises(ox.WorkflowFailed, match="not approved"):
-            await refused.result(10)
+            await refused.result(20)
         await ox.testing.assert_deterministic(
             shop.fulfil, await ox.testing.history(client, "order-42"), seeds=1
         )

@@ -28,6 +28,6 @@ async def test_steps_run_where_their_queue_is_served(
     async with ox.node([module], queues="default", **where) as client:
         run = await client.start(module.ship, 3)
         async with ox.node(steps=[module.pack], roles="worker", queues="warehouse:20", slots=100, **where):
-            assert await run.result(10) == "3 parcels"
+            assert await run.result(20) == "3 parcels"
             (queue,) = [each for each in await client.queues() if each.queue == "warehouse"]
             assert (queue.waiting, queue.running, len(queue.served_by)) == (0, 0, 1)

@@ -37,8 +37,8 @@ async def test_the_shop_runs(tmp_path: Path, dsn: str, monkeypatch: pytest.Monke
     async with ox.node([shop], database=dsn, namespace="readme") as client:
         run = await client.start(shop.fulfil, shop.Order("42", 9.5), id="order-42")
         await run.signal("approval", True)
-        assert await run.result(10) == "parcel 42"
+        assert await run.result(20) == "parcel 42"
         refused = await client.start(shop.fulfil, shop.Order("43", 1.0))
         await refused.signal("approval", False)
         with pytest.raises(ox.WorkflowFailed, match="not approved"):
-            await refused.result(10)
+            await refused.result(20)

@@ -36,14 +36,14 @@ async def namespace(dsn: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
 async def test_a_run_is_tried_again(dsn: str, namespace: str, tmp_path: Path) -> None:
     module = _load("retries.md", 0, tmp_path)
     async with ox.node([module], database=dsn, namespace=namespace) as client:
-        assert await (await client.start(module.settle, "book")).result(10) == "book for 9.5 in attempt 1"
-        assert await (await client.start(module.settle, "flaky")).result(10) == "flaky for 9.5 in attempt 2"
+        assert await (await client.start(module.settle, "book")).result(20) == "book for 9.5 in attempt 1"
+        assert await (await client.start(module.settle, "flaky")).result(20) == "flaky for 9.5 in attempt 2"
 
 
 async def test_at_most_once(dsn: str, namespace: str, tmp_path: Path) -> None:
     module = _load("retries.md", 1, tmp_path)
     async with ox.node([module], database=dsn, namespace=namespace) as client:
-        assert await (await client.start(module.thank, "Ada")).result(10) == "sent to Ada"
+        assert await (await client.start(module.thank, "Ada")).result(20) == "sent to Ada"
 
 
 async def test_exactly_once(dsn: str, namespace: str, tmp_path: Path) -> None:
@@ -54,7 +54,7 @@ async def test_exactly_once(dsn: str, namespace: str, tmp_path: Path) -> None:
     )
     try:
         async with ox.node([module], database=dsn, namespace=namespace) as client:
-            assert await (await client.start(module.reserve, "Ada")).result(10) == 1
+            assert await (await client.start(module.reserve, "Ada")).result(20) == 1
         assert await module.book("Bob", 1, tx=connection) == 2
         assert await connection.fetchval("select count(*) from bookings") == 2
     finally:

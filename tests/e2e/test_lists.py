@@ -70,7 +70,7 @@ async def test_everything_works_without_a_script(site: Site, open_page, names) -
     await page.locator("#menu-signal summary").click()
     await page.fill("#signal-value", "0")
     await page.get_by_role("button", name="Send signal").click()
-    await waiting.result(5)
+    await waiting.result(20)
     await page.reload()
     await expect(page.locator("#status")).to_have_text("completed")
     await page.get_by_role("button", name="dark theme").click()

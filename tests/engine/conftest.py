@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import itertools
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,13 +14,12 @@ import pytest
 from orquestrax.client.client import Client
 from orquestrax.core.store.database import Address
 from orquestrax.core.store.deaths import declare_dead
-from orquestrax.core.store.migrate import migrate
 from orquestrax.define.workflow import Workflow
 from orquestrax.node import EngineOptions, Node
 from orquestrax.settings import Settings
 from tests.engine.gated import gates, ran
+from tests.schemas import lent
 
-_numbers = itertools.count()
 QUICK = EngineOptions(poll=0.1)
 
 
@@ -76,19 +74,20 @@ class Bench:
         """Rows of a query; `{schema}` stands for this test's schema."""
         connection = await asyncpg.connect(self.dsn)
         try:
-            return await connection.fetch(text.replace("{schema}", f'"{self.namespace}"'), *arguments)
+            text = text.replace("{schema}", f'"{self.namespace}"')
+            rows: list[asyncpg.Record] = await connection.fetch(text, *arguments)
+            return rows
         finally:
             await connection.close()
 
 
 @pytest.fixture
 async def bench(dsn: str, tmp_path: Path) -> AsyncIterator[Bench]:
-    made = Bench(dsn, tmp_path, f"engine{next(_numbers)}")
-    await migrate(made.address)
-    yield made
-    for node in reversed(made.nodes):
-        await node.stop(grace=0)
-    await made.query("drop schema {schema} cascade")
+    async with lent(dsn) as schema:
+        made = Bench(dsn, tmp_path, schema)
+        yield made
+        for node in reversed(made.nodes):
+            await node.stop(grace=0)
 
 
 @pytest.fixture

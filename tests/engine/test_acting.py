@@ -117,7 +117,7 @@ async def test_I8_a_park_that_met_mail_does_nothing_of_what_is_not_written_yet(
     await park.waits.wait()
     await run.resume()
     (execution,) = bench.nodes[0].incarnation.orchestrator.memory.executions.values()
-    async with asyncio.timeout(15):
+    async with asyncio.timeout(20):
         while not any(isinstance(c, RunStep) and c.name == "acts" for c in execution.replay.open.values()):
             await asyncio.sleep(0.01)
     park.let_go.set()
@@ -146,7 +146,7 @@ async def test_I8_a_step_whose_result_is_in_the_inbox_is_not_begun_anew_by_a_res
     await until_status(run, "paused")
     await run.resume()
     gate.set()
-    async with asyncio.timeout(15):
+    async with asyncio.timeout(20):
         while not await bench.query("select from {schema}.inbox where kind = 'step'"):
             await asyncio.sleep(0.01)
     orders.add("resume")
@@ -174,7 +174,7 @@ async def test_I8_an_attempt_that_waits_for_a_slot_is_not_replaced_by_the_first_
     (execution,) = (
         e for e in bench.nodes[0].incarnation.orchestrator.memory.executions.values() if e.id == "r"
     )
-    async with asyncio.timeout(15):
+    async with asyncio.timeout(20):
         while execution.paused or next(iter(execution.retries.values())).due > time.time_ns() // 1000:
             await asyncio.sleep(0.01)
     park.let_go.set()

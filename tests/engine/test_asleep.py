@@ -61,7 +61,7 @@ async def test_I22_parked_instances_take_no_memory_of_a_node(bench: Bench):
     assert node.incarnation is not None
     memory = node.incarnation.orchestrator.memory
     await until_status(await client.start(nap, NIGHT, id="first"), "waiting")
-    async with asyncio.timeout(15):
+    async with asyncio.timeout(20):
         while memory.executions:
             await asyncio.sleep(0.01)
     await looked(node)
@@ -81,6 +81,6 @@ async def test_I22_parked_instances_take_no_memory_of_a_node(bench: Bench):
     async with asyncio.timeout(20):
         while (await client.store.counts()).get("completed", 0) < DUE:
             await asyncio.sleep(0.05)
-    async with asyncio.timeout(15):
+    async with asyncio.timeout(20):
         while memory.executions:
             await asyncio.sleep(0.01)

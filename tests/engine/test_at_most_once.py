@@ -36,7 +36,7 @@ async def pays(hold: bool) -> str:
 
 async def test_it_is_written_down_before_it_begins(bench: Bench) -> None:
     client = await bench.node(pays)
-    assert await (await client.start(pays, False, id="o")).result(10) == "done"
+    assert await (await client.start(pays, False, id="o")).result(20) == "done"
     history = await check_instance(client, pays, "o")
     assert [event.type for event in history] == ["step_started", "step_completed", "completed"]
 
@@ -46,12 +46,12 @@ async def test_I8_a_body_that_was_lost_with_its_node_is_not_run_again(bench: Ben
     client = await bench.node(pays)
     run = await client.start(pays, True, id="l")
     await until_event(run, events.STEP_STARTED)
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(20):
         while not bodies["l"]:
             await asyncio.sleep(0.01)
     await bench.crash()
     client = await bench.node(pays)
-    assert await (await client.get("l")).result(10) == "asks a person: once"
+    assert await (await client.get("l")).result(20) == "asks a person: once"
     assert bodies["l"] == 1
     await check_instance(client, pays, "l")
 
@@ -77,11 +77,11 @@ async def test_I8_lost_between_the_commit_and_the_body_it_has_not_run_and_will_n
 
     with faultpoint.armed(stop_there):
         await client.start(pays, False, id="b")
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(20):
             await lost.wait()
     await bench.crash()
     client = await bench.node(pays)
-    result = await (await client.get("b")).result(10)
+    result = await (await client.get("b")).result(20)
     if boundary == "journal.before_commit":
         assert (result, bodies["b"]) == ("done", 1)
     else:
@@ -116,7 +116,7 @@ async def retries() -> tuple[int, str]:
 async def test_known_failures_are_retried_and_time_limits_are_not(bench: Bench) -> None:
     bodies.clear()
     client = await bench.node(retries)
-    assert await (await client.start(retries, id="r")).result(10) == (3, "StepTimedOut")
+    assert await (await client.start(retries, id="r")).result(20) == (3, "StepTimedOut")
     assert (bodies["refused"], bodies["slow"]) == (3, 1)
     history = await check_instance(client, retries, "r")
     assert sum(event.type == events.STEP_STARTED for event in history) == 4
@@ -139,5 +139,5 @@ async def test_all_that_were_lost_are_told(bench: Bench) -> None:
     await until_event(run, events.STEP_STARTED, 2)
     await bench.crash()
     client = await bench.node(two_of_them)
-    assert await (await client.get("2")).result(10) == ["StepInterrupted", "StepInterrupted"]
+    assert await (await client.get("2")).result(20) == ["StepInterrupted", "StepInterrupted"]
     await check_instance(client, two_of_them, "2")

@@ -137,7 +137,7 @@ async def test_I20_an_order_between_two_attempts_ends_it(
     await until_status(run, "waiting")
     await (run.cancel() if how == "cancel" else run.terminate())
     with pytest.raises(ox.WorkflowCancelled if how == "cancel" else ox.WorkflowTerminated):
-        await run.result(5)
+        await run.result(20)
     await check_instance(client, rests, "r")
 
 
@@ -213,8 +213,8 @@ async def test_a_retry_of_long_ago_keeps_no_instance_in_memory(bench: Bench) -> 
     run = await client.get("l", retried_long_ago)
     await run.signal("other")
     await until_event(run, events.SIGNAL)
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(20):
         while (await client.view("l")).owner is not None:
             await asyncio.sleep(0.02)
     await run.signal("go")
-    await run.result(10)
+    await run.result(20)

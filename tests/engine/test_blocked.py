@@ -78,7 +78,7 @@ async def test_I19_a_mismatch_blocks_with_both_sides_and_fitting_code_goes_on(be
 
     client = await bench.node(FIXED)
     run = await client.get("d", FIXED)
-    assert await run.result(5) == "12"
+    assert await run.result(20) == "12"
     assert ran == ["first", "second"]
     assert [event.type for event in await run.history()][: len(history)] == history
     await check_instance(client, FIXED, "d")
@@ -98,7 +98,7 @@ async def test_I20_orders_end_a_blocked_instance(bench: Bench, order: str) -> No
     run = await _blocked(bench)
     await getattr(run, order)("never mind")
     with pytest.raises((ox.WorkflowCancelled, ox.WorkflowTerminated)):
-        await run.result(5)
+        await run.result(20)
     events = [event.type for event in await run.history()]
     assert events[-1] == {"cancel": "cancelled", "terminate": "terminated"}[order]
 
@@ -110,7 +110,7 @@ async def test_a_cancel_that_comes_with_fitting_code_runs_the_clean_up(bench: Be
     await (await outsider.get("d")).cancel()
     client = await bench.node(FIXED)
     with pytest.raises(ox.WorkflowCancelled):
-        await (await client.get(run.id)).result(5)
+        await (await client.get(run.id)).result(20)
     assert "cancel_requested" in [event.type for event in await (await client.get("d")).history()]
 
 
@@ -144,7 +144,7 @@ async def test_a_fault_of_the_engine_in_one_turn_blocks_that_instance_alone(
         orchestrator.turns.park_after = 10**12
         await bad.signal("go")
         await good.signal("go")
-        assert await good.result(5) == "12"
+        assert await good.result(20) == "12"
         await until_status(bad, "blocked")
     assert "a fault of ours" in (await bad.status()).blocked["message"]  # type: ignore[index]
 

@@ -70,7 +70,7 @@ async def test_I8_a_drained_node_ends_its_bodies_and_the_other_goes_on(
     fence = first.fence
     assert fence is not None
     assert await outsider.store.drain([fence]) == [old]
-    async with asyncio.timeout(15):
+    async with asyncio.timeout(20):
         while (await statuses(outsider))[
             fence
         ] != "draining" or not first.incarnation.orchestrator.turns.acting.draining:
@@ -78,8 +78,8 @@ async def test_I8_a_drained_node_ends_its_bodies_and_the_other_goes_on(
     late = await first.client.start(workflow, id="late")
     await until_ran("first", "first")
     gate.set()
-    assert await run.result(10) == await late.result(10) == ["first", "second"]
-    async with asyncio.timeout(15):
+    assert await run.result(20) == await late.result(20) == ["first", "second"]
+    async with asyncio.timeout(20):
         await first.drained.wait()
     assert ran == ["first", "first", "second", "second"]
     assert await nodes_of(outsider, "d") == [old, new], "what ran may end, what comes after runs on the other"
@@ -99,13 +99,13 @@ async def test_what_does_not_run_is_handed_over_at_once(bench: Bench, gate: asyn
     await until_status(nap, "waiting")
     stopping = asyncio.create_task(first.stop(grace=20))
     bench.nodes.remove(first)
-    async with asyncio.timeout(1.5):
+    async with asyncio.timeout(20):
         while (await outsider.view("nap")).owner != second.fence:
             await asyncio.sleep(0.01)
     assert (await outsider.view("busy")).owner == first.fence
-    assert await (await outsider.get("nap", naps)).result(10) == "rested"
+    assert await (await outsider.get("nap", naps)).result(20) == "rested"
     gate.set()
-    assert await (await outsider.get("busy", two_steps)).result(10) == ["first", "second"]
+    assert await (await outsider.get("busy", two_steps)).result(20) == ["first", "second"]
     await stopping
     assert ran == ["first", "second"]
     assert busy.id == "busy"
@@ -120,7 +120,7 @@ async def test_what_has_not_ended_in_time_runs_again_elsewhere(bench: Bench, gat
     await first.stop(grace=0.1)
     await until_ran("first", "first")
     gate.set()
-    assert await (await outsider.get("d", two_steps)).result(10) == ["first", "second"]
+    assert await (await outsider.get("d", two_steps)).result(20) == ["first", "second"]
     assert ran == ["first", "first", "second"]
     assert await nodes_of(outsider, "d") == [new, new]
     await check_instance(outsider, two_steps, "d")
@@ -135,7 +135,7 @@ async def test_I20_orders_and_signals_reach_a_draining_node(bench: Bench) -> Non
     run = await outsider.get("d", two_steps)
     await run.cancel("no more")
     with pytest.raises(ox.WorkflowCancelled):
-        await run.result(5)
+        await run.result(20)
     await stopping
     assert len(ran) == 1
 
@@ -155,5 +155,5 @@ async def test_a_paused_instance_stays_paused_over_a_drain(bench: Bench, gate: a
     view = await outsider.view("d")
     assert (view.status, view.owner, view.wake_at) == ("paused", None, None)
     await run.resume()
-    assert await run.result(10) == ["first", "second"]
+    assert await run.result(20) == ["first", "second"]
     assert len(ran) == 2

@@ -27,7 +27,7 @@ def leads(node: Node) -> bool:
 
 
 async def the_leader(bench: Bench) -> Node:
-    async with asyncio.timeout(15):
+    async with asyncio.timeout(20):
         while True:
             leading = [node for node in bench.nodes if node.incarnation is not None and leads(node)]
             if leading:
@@ -43,7 +43,7 @@ async def test_the_loss_of_the_leader_stops_nothing_and_another_one_follows(benc
     leader = await the_leader(bench)
     fence = leader.fence
     await bench.crash(bench.nodes.index(leader))
-    assert await (await outsider.start(doubles, 4)).result(10) == 8, "while nobody leads"
+    assert await (await outsider.start(doubles, 4)).result(20) == 8, "while nobody leads"
     follower = await the_leader(bench)
     assert follower.fence != fence
     (row,) = await bench.query("select fence, term from {schema}.leader")

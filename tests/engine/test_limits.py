@@ -55,7 +55,7 @@ async def test_I22_a_result_over_the_limit_fails_the_step_alone(bench: Bench) ->
     client = await bench.node(makes)
     run = await client.start(makes, 3_000_000)
     with pytest.raises(ox.WorkflowFailed, match="PayloadTooLarge"):
-        await run.result(10)
+        await run.result(20)
 
 
 async def test_I22_a_history_has_an_end(bench: Bench) -> None:
@@ -64,7 +64,7 @@ async def test_I22_a_history_has_an_end(bench: Bench) -> None:
     bench.nodes[0].incarnation.orchestrator.turns.history_limit = 50
     run = await client.start(endless, id="e")
     with pytest.raises(ox.WorkflowTerminated):
-        await run.result(10)
+        await run.result(20)
     assert "limit of 50 events" in (await run.history())[-1].data["reason"]
     await check_instance(client, endless, "e")
 
@@ -83,7 +83,7 @@ async def test_I22_an_inbox_is_bounded_but_takes_orders(bench: Bench) -> None:
     await bench.node(listens)
     await run.terminate()
     with pytest.raises(ox.WorkflowTerminated):
-        await run.result(10)
+        await run.result(20)
 
 
 class Counted(dict[Any, Any]):

@@ -28,7 +28,7 @@ async def clean() -> bool:
 
 
 async def _told(caplog: pytest.LogCaptureFixture, what: str) -> list[str]:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(20):
         while what not in caplog.text:
             await asyncio.sleep(0.01)
     return [record.getMessage() for record in caplog.records if record.name == "orquestrax.linter"]
@@ -39,7 +39,7 @@ async def test_findings_are_told_at_registration(bench: Bench, caplog: pytest.Lo
     told = await _told(caplog, "silenced by the comment")
     assert len(told) == 2
     assert f"test_linting.py:{clocked.line + 2}: in workflow clocked, time.time() reads" in told[0]
-    assert await (await client.start(clocked)).result(10) is True
+    assert await (await client.start(clocked)).result(20) is True
     assert len(await _told(caplog, "")) == 2
 
 

@@ -322,7 +322,7 @@ async def test_a_node_that_stops_writes_what_waits(bench: Bench, monkeypatch: py
     client = await bench.node(speaking)
     run = await client.start(speaking, "goodbye")
     await run.result()
-    async with asyncio.timeout(10):  # far below the pause
+    async with asyncio.timeout(20):  # far below the pause
         await bench.stop()
     await bench.node()
     assert told(await records(bench, run, 1)) == [("", 0, "goodbye")]

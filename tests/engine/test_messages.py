@@ -55,7 +55,7 @@ async def test_I10_signals_arrive_once_and_in_order(bench: Bench, options: Engin
         await run.signal("item", n, message_id=f"m{n}")
         if n == 2:
             await run.signal("item", n, message_id="m2")  # the sender tries again
-    assert await run.result(10) == [0, 1, 2, 3, 4]
+    assert await run.result(20) == [0, 1, 2, 3, 4]
     await check_instance(client, collects, "c")
 
 
@@ -64,7 +64,7 @@ async def test_I11_signals_that_race_with_the_end_are_handled_or_reported(bench:
     for attempt in range(10):
         run = await client.start(collects, 1, id=f"race-{attempt}")
         sent = await asyncio.gather(*(run.signal("item", n) for n in range(6)), return_exceptions=True)
-        await run.result(10)
+        await run.result(20)
         accepted = sum(not isinstance(answer, ox.InstanceEnded) for answer in sent)
         history = await run.history()
         unhandled = history[-1].data.get("unhandled", [])
@@ -80,7 +80,7 @@ async def test_I20_cancel_lets_the_code_clean_up(bench: Bench) -> None:
     await until_status(run, "waiting")
     await run.cancel("not needed")
     with pytest.raises(ox.WorkflowCancelled):
-        await run.result(5)
+        await run.result(20)
     assert cleaned == ["w"]
     await check_instance(client, waits_long, "w")
 
@@ -93,7 +93,7 @@ async def test_I20_terminate_runs_no_code(bench: Bench) -> None:
         await until_status(run, "waiting", "running")
         await run.terminate("enough")
         with pytest.raises(ox.WorkflowTerminated):
-            await run.result(5)
+            await run.result(20)
         assert (await run.history())[-1].data["reason"] == "enough"
         await check_instance(client, workflow, run.id)
     assert cleaned == []
@@ -107,7 +107,7 @@ async def test_I20_orders_end_a_pending_instance_that_nobody_serves(bench: Bench
     assert (await run.status()).status == "pending"
     await getattr(run, order)("no")
     with pytest.raises((ox.WorkflowCancelled, ox.WorkflowTerminated)):
-        await run.result(5)
+        await run.result(20)
     assert (await run.status()).status == {"cancel": "cancelled", "terminate": "terminated"}[order]
     await check_instance(anyone, runs_a_step, "p")
 
@@ -115,7 +115,7 @@ async def test_I20_orders_end_a_pending_instance_that_nobody_serves(bench: Bench
 async def test_I11_an_ended_instance_takes_no_message(bench: Bench) -> None:
     client = await bench.node(collects)
     run = await client.start(collects, 0, id="e")
-    await run.result(5)
+    await run.result(20)
     for send in (run.signal("item", 1), run.cancel(), run.terminate()):
         with pytest.raises(ox.InstanceEnded):
             await send
@@ -134,7 +134,7 @@ async def test_a_payload_of_the_wrong_type_is_visible_and_skippable(bench: Bench
     run = await client.start(picky)
     await run.signal("n", "seven")
     await run.signal("n", 7)
-    assert await run.result(5) == 7
+    assert await run.result(20) == 7
     assert sum(event.type == "signal_received" for event in await run.history()) == 2
 
 
@@ -159,8 +159,8 @@ async def test_a_cancelled_step_is_told_and_its_late_outcome_does_not_count(benc
 
     client = await bench.node(impatient)
     run = await client.start(impatient, id="i")
-    assert await run.result(5) == "gave up"
-    async with asyncio.timeout(5):
+    assert await run.result(20) == "gave up"
+    async with asyncio.timeout(20):
         await ended.wait()
     types = [event.type for event in await check_instance(client, impatient, "i")]
     assert types == ["timer_fired", "step_cancelled", "completed"]
@@ -191,5 +191,5 @@ async def test_I12_parked_timers_fire_after_they_are_due_and_soon(bench: Bench) 
     runs = [await client.start(naps, 0.1 * n) for n in range(1, 8)]
     await until_event(runs[0], "completed")
     for n, run in enumerate(runs, start=1):
-        slept = await run.result(5)
+        slept = await run.result(20)
         assert 0.1 * n <= slept < 0.1 * n + 2

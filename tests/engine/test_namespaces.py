@@ -41,11 +41,11 @@ async def test_the_same_id_is_another_instance(bench: Bench, other: Bench) -> No
     await ours.pause()
     await until_status(ours, "paused")
     await theirs.signal("word", "yes")
-    assert await theirs.result(10) == "they got yes"
+    assert await theirs.result(20) == "they got yes"
     assert (await ours.status()).status == "paused"
     await ours.terminate()
     with pytest.raises(ox.WorkflowTerminated):
-        await ours.result(10)
+        await ours.result(20)
     assert len(await here.list()) == len(await there.list()) == 1
 
 
@@ -58,7 +58,7 @@ async def test_nodes_of_another_namespace_are_neither_seen_nor_buried_nor_draine
     assert [node.name for node in await there.store.nodes()] == [theirs.name]
     assert ours.fence == theirs.fence == 1, "numbers are a namespace's own"
     await here.store.drain([1])
-    async with asyncio.timeout(15):
+    async with asyncio.timeout(20):
         await ours.drained.wait()
     await bench.node(waits)
     assert [node.status for node in await there.store.nodes()] == ["alive"]
@@ -86,7 +86,7 @@ async def test_hints_stay_in_their_namespace(bench: Bench, other: Bench) -> None
     listening.listen("work", lambda payload: (heard.append(payload), called.set()))
     for hints in (listening, here, there):
         hints.start()
-    async with asyncio.timeout(15):
+    async with asyncio.timeout(20):
         await called.wait()  # whoever subscribes is called once
         called.clear()
         heard.clear()

@@ -104,7 +104,7 @@ async def cleans_up() -> None:
 async def until_parked(bench: Bench, run: Run[object], status: str = "paused") -> None:
     """Until the row has this status, no owner, and is not due."""
     query = "select status = $2 and owner is null as there from {schema}.instances where id = $1"
-    async with asyncio.timeout(15):
+    async with asyncio.timeout(20):
         while not (await bench.query(query, run.id, status))[0]["there"]:
             await asyncio.sleep(0.01)
 
@@ -124,7 +124,7 @@ async def test_a_body_that_runs_ends_and_nothing_new_starts(bench: Bench, gate: 
     await until_parked(bench, run)
     assert ran == ["first"]
     await run.resume("back")
-    assert await run.result(10) == ["first", "second"]
+    assert await run.result(20) == ["first", "second"]
     assert ran == ["first", "second"]
     history = await run.history()
     told = [(e.type, e.data.get("by"), e.data.get("reason")) for e in history if "by" in e.data]
@@ -146,7 +146,7 @@ async def test_what_a_signal_just_before_the_pause_asked_for_waits(bench: Bench,
     await run.resume()
     await until_ran("first", "second")
     gate.set()
-    assert await run.result(10) == ["second", "first"]
+    assert await run.result(20) == ["second", "first"]
     await check_instance(client, on_signal, "p")
 
 
@@ -164,7 +164,7 @@ async def test_I7_what_was_kept_outlives_its_node(bench: Bench, gate: asyncio.Ev
         client = await bench.node(side_by_side)
         run = await client.get("p", side_by_side)
     await run.resume()
-    assert await run.result(10) == ["a", "b"]
+    assert await run.result(20) == ["a", "b"]
     assert ran == ["a", "b"]
     await check_instance(client, side_by_side, "p")
 
@@ -184,7 +184,7 @@ async def test_I8_a_crash_while_paused_starts_nothing_until_the_resume(
     assert ran == ["first"]
     gate.set()
     await run.resume()
-    assert await run.result(10) == ["first", "second"]
+    assert await run.result(20) == ["first", "second"]
     assert ran == ["first", "first", "second"], "the body that died with its node runs again"
     history = await check_instance(client, two_steps, "p")
     assert [event.type for event in history].count("taken_over") == 1
@@ -203,7 +203,7 @@ async def test_I10_signals_that_come_while_paused_are_read_in_order_after_the_re
     await run.signal("item", 3, message_id="m3")
     assert (await run.status()).status == "paused"
     await run.resume()
-    assert await run.result(10) == [0, 1, 2, 3]
+    assert await run.result(20) == [0, 1, 2, 3]
     history = await check_instance(client, collects, "p")
     wanted = ["signal_received", "paused", "resumed", *["signal_received"] * 3, "completed"]
     assert [event.type for event in history] == wanted
@@ -225,7 +225,7 @@ async def test_I10_signals_behind_a_pause_that_is_not_read_yet(bench: Bench) -> 
     await run.signal("item", 2)
     await run.signal("item", 3)
     await bench.node(collects)
-    assert await run.result(10) == [1, 2, 3]
+    assert await run.result(20) == [1, 2, 3]
     history = await check_instance(outsider, collects, "p")
     steered = [event.type for event in history if event.type in ("paused", "resumed")]
     assert steered == ["paused", "resumed", "paused", "resumed"]
@@ -246,7 +246,7 @@ async def test_I20_orders_work_on_a_paused_instance(
         gate.set()
     await getattr(run, order)("enough")
     with pytest.raises((ox.WorkflowCancelled, ox.WorkflowTerminated)):
-        await run.result(5)
+        await run.result(20)
     assert ran == (["a", "b"] if busy else ["clean"] if order == "cancel" else [])
     await check_instance(client, workflow, "p")
 
@@ -260,7 +260,7 @@ async def test_I11_what_was_held_back_is_listed_as_unhandled_at_a_terminate(benc
     await run.signal("item", 1)
     await run.terminate("enough")
     with pytest.raises(ox.WorkflowTerminated):
-        await run.result(5)
+        await run.result(20)
     end = (await run.history())[-1]
     assert [message["name"] for message in end.data["unhandled"]] == ["item"]
     assert end.data["by"] == "python"
@@ -282,7 +282,7 @@ async def test_a_pending_instance_is_paused_and_resumed_by_whoever_is_there(benc
     await asyncio.sleep(0.3)
     assert (await run.status()).status == "paused"
     await run.resume()
-    assert await run.result(10) == "rested"
+    assert await run.result(20) == "rested"
     await check_instance(client, naps, "p")
 
 
@@ -309,7 +309,7 @@ async def test_a_paused_instance_that_never_ran_is_cancelled(bench: Bench) -> No
     await until_parked(bench, run)
     await run.cancel("after all")
     with pytest.raises(ox.WorkflowCancelled):
-        await run.result(5)
+        await run.result(20)
     await check_instance(client, naps, "p")
 
 
@@ -327,7 +327,7 @@ async def test_a_parked_instance_without_its_code_is_paused_too(bench: Bench) ->
     await run.resume()
     await run.signal("item", 7)
     client = await bench.node(collects)
-    assert await run.result(10) == [7]
+    assert await run.result(20) == [7]
     await check_instance(client, collects, "p")
 
 
@@ -344,7 +344,7 @@ async def test_orders_that_do_not_fit_the_status_are_one_clear_sentence(bench: B
         await run.pause()
     await bench.query("update {schema}.instances set status = 'waiting' where id = 'p'")
     await run.signal("item", 1)
-    await run.result(5)
+    await run.result(20)
     for order in (run.pause, run.resume):
         with pytest.raises(ox.InstanceEnded, match="has ended"):
             await order()
@@ -361,7 +361,7 @@ async def test_a_pause_sent_twice_is_one_and_an_order_sent_again_is_none(bench: 
     await run.resume()
     await run.pause(message_id="a")
     await run.signal("item", 1)
-    assert await run.result(10) == [1]
+    assert await run.result(20) == [1]
     assert kinds(await run.history()) == ["paused", "resumed", "signal_received", "completed"]
     await check_instance(client, collects, "p")
 
@@ -378,7 +378,7 @@ async def test_a_retry_waits_for_the_resume(bench: Bench, gate: asyncio.Event) -
     await asyncio.sleep(0.2)
     assert ran == ["try"]
     await run.resume()
-    assert await run.result(10) == "well"
+    assert await run.result(20) == "well"
     await check_instance(client, retried, "p")
 
 
@@ -401,9 +401,9 @@ async def test_an_at_most_once_step_that_was_begun_is_not_lost_by_a_pause(
     await run.resume()
     if lost:
         with pytest.raises(ox.WorkflowFailed, match="StepInterrupted"):
-            await run.result(10)
+            await run.result(20)
     else:
-        assert await run.result(10) == "only"
+        assert await run.result(20) == "only"
     assert ran == ["only"]
     await check_instance(client, begun_once, "p")
 
@@ -426,7 +426,7 @@ async def test_I9_an_at_most_once_step_whose_outcome_was_kept_is_not_begun_again
     gates[1].set()
     await until_event(run, "step_kept", 2)
     await run.resume()
-    assert await run.result(10) == ["only", "held"]
+    assert await run.result(20) == ["only", "held"]
     assert ran == ["only"]
 
 
@@ -443,5 +443,5 @@ async def test_a_clean_stop_and_another_node_leave_it_paused(bench: Bench, gate:
     assert ran == ["first"]
     gate.set()
     await run.resume()
-    assert await run.result(10) == ["first", "second"]
+    assert await run.result(20) == ["first", "second"]
     await check_instance(client, two_steps, "p")

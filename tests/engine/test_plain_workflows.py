@@ -108,7 +108,7 @@ async def test_I19_its_history_is_that_of_the_async_def(bench: Bench, options: E
         run = await client.start(each, 2, id=each.fn.__name__)
         await until_status(run, "waiting")
         await run.signal("more", 9)
-        assert await run.result(10) == [4, 8, 4, 9]
+        assert await run.result(20) == [4, 8, 4, 9]
         histories.append(await check_instance(client, each, run.id))
         await bench.stop()
     assert content(histories[0]) == content(histories[1])
@@ -124,7 +124,7 @@ async def test_I19_a_plain_def_goes_on_with_what_an_async_def_began(bench: Bench
     client = await bench.node(plain_sums)
     run = await client.get("turncoat", plain_sums)
     await run.signal("more", 9)
-    assert await run.result(10) == [4, 8, 4, 9]
+    assert await run.result(20) == [4, 8, 4, 9]
     await check_instance(client, plain_sums, "turncoat")
 
 
@@ -144,7 +144,7 @@ async def test_I20_a_cancel_is_raised_at_the_call(bench: Bench, options: EngineO
     await until_status(run, "waiting")
     await run.cancel()
     with pytest.raises(ox.WorkflowCancelled):
-        await run.result(10)
+        await run.result(20)
     history = await check_instance(client, careful, "cancelled")
     steps = [events.decode(event).step for event in history if event.type == events.STEP_COMPLETED]
     assert steps == ["double", "undo"]
@@ -159,7 +159,7 @@ async def test_I7_after_a_crash_it_goes_on_where_it_was(bench: Bench) -> None:
     run = await client.get("crashed", careful)
     await run.cancel()
     with pytest.raises(ox.WorkflowCancelled):
-        await run.result(10)
+        await run.result(20)
     history = await check_instance(client, careful, "crashed")
     ended = [events.decode(event) for event in history if event.type == events.STEP_COMPLETED]
     assert [(each.step, each.attempt) for each in ended] == [("double", 1), ("undo", 1)]
@@ -169,7 +169,7 @@ async def test_a_failed_run_is_run_again(bench: Bench) -> None:
     tries.clear()
     client = await bench.node(second_time_lucky)
     run = await client.start(second_time_lucky, id="lucky")
-    assert await run.result(10) == 2
+    assert await run.result(20) == 2
     assert tries == ["lucky", "lucky"]
     await check_instance(client, second_time_lucky, "lucky")
 

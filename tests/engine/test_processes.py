@@ -45,7 +45,7 @@ async def test_progress_is_there_while_the_step_runs_and_gone_afterwards(bench: 
         assert any(str(run.key) in payload for payload in views), "open pages are told"
         (tmp_path / "go").touch()
         assert await run.result() == [0, 1]
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(20):
             while await progress.of([run.key]):
                 await asyncio.sleep(0.02)
 
@@ -59,7 +59,7 @@ async def test_a_successor_goes_on_from_the_last_heartbeat(bench: Bench, tmp_pat
         (tmp_path / "go").touch()
         again = await (await bench.node(processing.counting)).get("counted", processing.counting)
         assert await again.result() == [5, 1], "another node, the same attempt: it was never told of an end"
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(20):
             while await progress.of([run.key]):
                 await asyncio.sleep(0.02)
 
@@ -67,7 +67,7 @@ async def test_a_successor_goes_on_from_the_last_heartbeat(bench: Bench, tmp_pat
 async def test_nodes_keep_children_ready_and_end_them(bench: Bench):
     before = set(psutil.Process().children())
     await bench.node(processing.counting)
-    async with asyncio.timeout(15):
+    async with asyncio.timeout(20):
         while len(bench.nodes[0].incarnation.runner._processes._idle) < 1:
             await asyncio.sleep(0.01)
     await bench.stop()
@@ -119,7 +119,7 @@ class store:
 
 async def until_told(progress: ProgressStore, run: Run[Any], done: int) -> Any:
     """The row of the run's step, once it has got there."""
-    async with asyncio.timeout(15):
+    async with asyncio.timeout(20):
         while True:
             for view in (await progress.of([run.key])).get(run.key, []):
                 if view.done == done:

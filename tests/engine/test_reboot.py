@@ -30,7 +30,7 @@ async def test_I14_nodes_of_an_earlier_boot_of_this_host_are_dead(
     run = await client.get("w", waits)
     await run.signal("go", "on")
     if status == "completed":
-        assert await run.result(10) == "on"
+        assert await run.result(20) == "on"
         assert "taken_over" in [event.type for event in await run.history()]
     else:
         with pytest.raises(TimeoutError):

@@ -236,8 +236,8 @@ async def test_I9_a_time_limit_rolls_back(rig: Bench, which: str) -> None:
     incarnation = rig.nodes[-1].incarnation
     assert incarnation is not None
     incarnation.runner._cancel_grace = 0.1
-    assert await (await client.start(is_late, which, id="l")).result(10) == "late"
-    async with asyncio.timeout(5):  # nobody is left in a transaction, though the thread goes on
+    assert await (await client.start(is_late, which, id="l")).result(20) == "late"
+    async with asyncio.timeout(20):  # nobody is left in a transaction, though the thread goes on
         while await rig.query(
             "select from pg_stat_activity where datname = current_database() and application_name like "
             "'orquestrax step%'"
@@ -270,12 +270,12 @@ async def _await(call: ox.Call[None]) -> None:
 async def test_I9_a_cancelled_step_is_rolled_back(rig: Bench) -> None:
     client = await rig.node(is_cancelled)
     run = await client.start(is_cancelled, id="c")
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(20):
         while not bodies["held"]:
             await asyncio.sleep(0.01)
     await run.signal("go")
-    assert await run.result(10) == "cancelled"
-    async with asyncio.timeout(5):
+    assert await run.result(20) == "cancelled"
+    async with asyncio.timeout(20):
         while await rig.query("select from {schema}.transactions") or await booked(rig):
             await asyncio.sleep(0.02)
     await check_instance(client, is_cancelled, "c")
@@ -306,7 +306,7 @@ async def test_I9_deadlocks_are_failures_that_are_retried(rig: Bench) -> None:
 async def test_a_step_that_runs_long_does_not_hold_the_fence(rig: Bench) -> None:
     client = await rig.node(is_cancelled)
     await client.start(is_cancelled, id="h")
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(20):
         while not bodies["held"]:
             await asyncio.sleep(0.01)
     held = await rig.query(
@@ -335,12 +335,12 @@ async def held_once(tx: asyncpg.Connection = ox.transaction()) -> None:
 async def test_I9_what_a_dead_node_had_open_is_rolled_back_and_holds_up_nobody(rig: Bench) -> None:
     client = await rig.node(is_lost)
     await client.start(is_lost, id="x")
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(20):
         while not bodies["once"]:
             await asyncio.sleep(0.01)
     await rig.crash()
     client = await rig.node(is_lost)
-    assert await (await client.get("x")).result(10) == "done"
+    assert await (await client.get("x")).result(20) == "done"
     assert await booked(rig) == ["once"]
     history = await check_instance(client, is_lost, "x")
     assert [e.type for e in history if e.type != events.STEP_STARTED] == [
@@ -368,4 +368,4 @@ async def test_until(rig: Bench) -> None:
     run = await client.start(is_cancelled, id="u")
     await until_event(run, events.STEP_STARTED)
     await run.signal("go")
-    assert await run.result(10) == "cancelled"
+    assert await run.result(20) == "cancelled"

@@ -117,7 +117,7 @@ async def test_I5_I9_a_commit_of_unknown_outcome_is_looked_up(
     client = await rig.node(books)
     fault = proxy.fault(at_commit(how, on=b"orquestrax step"))
     run = await client.start(books, name, id="u")
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(20):
         await fault.struck.wait()
     if how == "hold":
         await asyncio.sleep(0.3)
@@ -170,7 +170,7 @@ async def _open(rig: Bench) -> tuple[asyncpg.Connection, Conclusion]:
 async def _start_held(rig: Bench) -> None:
     client = await rig.node(is_held)
     await client.start(is_held, id="z")
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(20):
         while not bodies["held"]:
             await asyncio.sleep(0.01)
 
@@ -211,7 +211,7 @@ async def test_I4_I9_a_declaration_waits_for_a_step_that_commits(rig: Bench) -> 
     assert len(await rig.query(locks, connection.get_server_pid())) == 1
     declaring = asyncio.create_task(declare_dead(rig.address, fence.space, fence.number, None))
     waiting = "select from pg_locks where locktype = 'advisory' and not granted"
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(20):
         while not await rig.query(waiting):
             await asyncio.sleep(0.01)
     await connection.execute("commit")
@@ -248,12 +248,12 @@ async def test_I9_a_crash_around_the_commit(rig: Bench, boundary: str) -> None:
 
     with faultpoint.armed(stop_there):
         await client.start(books, "over_asyncpg", id="c")
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(20):
             await lost.wait()
     await rig.crash()
     client = await rig.node(books)
     ran = 2 if boundary == "transaction.before_commit" else 1
-    assert await (await client.get("c")).result(10) == ran
+    assert await (await client.get("c")).result(20) == ran
     assert (bodies["ran"], await booked(rig)) == (ran, 1)
     await check_instance(client, books, "c")
 

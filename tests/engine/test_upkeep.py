@@ -44,7 +44,7 @@ async def test_a_sweep_that_fails_is_made_again() -> None:
 
     upkeep = Upkeep([fails, sweeps], every=0.001)
     upkeep.start()
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(20):
         assert [await told.get() for _ in range(4)] == ["fails", "sweeps"] * 2
     await upkeep.stop()
     await Upkeep([], every=1).stop()
@@ -69,7 +69,7 @@ async def test_a_new_leader_begins_at_once_and_ends_with_its_lead() -> None:
     await asyncio.sleep(0)
     leading = True
     upkeep.wake()
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(20):
         assert await told.get() == "first"
     await upkeep.stop()
     assert told.empty()

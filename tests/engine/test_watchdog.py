@@ -108,7 +108,7 @@ async def test_the_warning_names_instance_or_step_and_line(
     lines = {f"test_watchdog.py:{line + each} (`" for each in range(3)}
     assert any(each in first for each in lines), first
     assert "steps" in first or "plain `def` step" in first
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(20):
         while "turns again" not in heard.heard[-1]:
             await asyncio.sleep(0.01)
 
@@ -168,7 +168,7 @@ async def test_a_hung_node_that_is_not_its_own_process_stops_its_heartbeats_and_
     after = [beat for beat in beats if hung + 0.1 < beat < still]
     assert len(after) <= 1, "but for one that was on its way, a hung node does not beat"
     beats.clear()
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(20):
         while not (watchdog.turns() and beats):
             await asyncio.sleep(0.01)
 
@@ -199,7 +199,7 @@ async def test_a_heartbeat_asks_before_each_beat(bench: Bench) -> None:
             asked.clear()
         assert not beat.is_set()
         allowed[0] = True
-        await asyncio.wait_for(beat.wait(), 10)
+        await asyncio.wait_for(beat.wait(), 20)
     finally:
         await heartbeat.stop()
 

@@ -10,11 +10,9 @@ import html
 import io
 import os
 import re
-import shutil
 import signal
 import subprocess
 import sys
-import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -24,6 +22,7 @@ from rich.text import Text
 
 from orquestrax.client.connect import connected
 from orquestrax.settings import Settings
+from tests.homes import copied
 
 ROOT = Path(__file__).parents[2]
 HELLO = ROOT / "examples" / "hello.py"
@@ -73,12 +72,10 @@ class Program:
 
 
 @pytest.fixture(scope="module")
-def home() -> Iterator[Path]:
+def home(made: Path) -> Iterator[Path]:
     """A home of the embedded server, in a place that its user can enter."""
-    path = Path(tempfile.mkdtemp(prefix="ox-"))
-    path.chmod(0o755)
-    yield path
-    shutil.rmtree(path, ignore_errors=True)
+    with copied(made) as place:
+        yield place / "home"
 
 
 @pytest.fixture

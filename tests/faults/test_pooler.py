@@ -112,7 +112,7 @@ async def _use(client: Client, engines: list[Client]) -> None:
         await until_status(run, "paused")
         await getattr(run, order)("enough")
         with pytest.raises(ending):
-            await run.result(5)
+            await run.result(20)
 
 
 async def test_with_prepared_statements_it_says_what_is_wrong(bouncer: PgBouncer) -> None:

@@ -22,7 +22,7 @@ from orquestrax.model.jobs import BodyKey, Errored, Job, Succeeded
 from orquestrax.worker.processes.pool import ProcessPool
 from orquestrax.worker.runner import StepRunner
 
-MANY = 15.0
+MANY = 60.0
 
 
 class Rig:

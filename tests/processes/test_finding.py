@@ -54,7 +54,7 @@ def test_a_program_is_found_though_it_is_called_main(command, tmp_path):
         (tmp_path / name).write_text(PROGRAM.format(project=str(PROJECT)))
     with (tmp_path / "said").open("w") as said:
         run = subprocess.run(
-            [sys.executable, *command], cwd=tmp_path, stdout=said, stderr=said, timeout=45, check=False
+            [sys.executable, *command], cwd=tmp_path, stdout=said, stderr=said, timeout=100, check=False
         )
     assert ((tmp_path / "said").read_text(), run.returncode) == ("fine\n", 0)
 

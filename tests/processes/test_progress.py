@@ -91,7 +91,7 @@ async def test_what_is_written_is_the_latest(rig):
 
     job = rig.start(speaks)
     await spoken.wait()
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(20):
         while not rig.written:
             await asyncio.sleep(0.01)
     said = rig.written[0]

@@ -2,25 +2,21 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import AsyncIterator
 
 import pytest
 
 from orquestrax.core.store.database import Address
-from orquestrax.core.store.migrate import migrate
+from tests.schemas import lent
 from tests.store.proxy import Proxy
 from tests.store.support import Rig, Told
 
-_numbers = itertools.count(1)
-
 
 @pytest.fixture
-async def address(dsn: str) -> Address:
-    """A schema of this test's own, migrated. It goes with the database, at the end of the run."""
-    own = Address(dsn=dsn, schema=f"t{next(_numbers)}", deadline=10.0)
-    await migrate(own)
-    return own
+async def address(dsn: str) -> AsyncIterator[Address]:
+    """A schema of this test's own, migrated."""
+    async with lent(dsn) as schema:
+        yield Address(dsn=dsn, schema=schema, deadline=10.0)
 
 
 @pytest.fixture

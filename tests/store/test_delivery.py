@@ -81,7 +81,7 @@ async def test_I10_a_message_sent_again_is_in_the_history_once(rig: Rig, tmp_pat
         await run.signal("s", 1, message_id="first")
         await run.signal("s", 2, message_id="second")
         await run.signal("s", 3, message_id="third")
-        assert await run.result(10) == [1, 2, 3]
+        assert await run.result(20) == [1, 2, 3]
         assert await signals(client, "one") == ["first", "second", "third"]
         assert "unhandled" not in await ending(client, "one")
         await check_instance(client, collect, "one")
@@ -100,7 +100,7 @@ async def test_I11_an_end_that_meets_mail_lists_it_and_no_more(
         await run.signal("s", 8, message_id="late")
         await run.signal("s", 8, message_id="late")
         go[""].set()
-        assert await run.result(10) == 7
+        assert await run.result(20) == 7
         assert [m["message"] for m in (await ending(client, "one"))["unhandled"]] == ["late"]
         assert await rig.client.inbox(run.key) == []
         with pytest.raises(ox.InstanceEnded):
@@ -122,7 +122,7 @@ async def test_I11_a_terminated_instance_lists_what_nobody_took_and_no_more(rig:
     await run.terminate("enough")
     async with running(rig, tmp_path, collect, options=OPTIONS) as (_, client):
         with pytest.raises(ox.WorkflowTerminated):
-            await run.result(10)
+            await run.result(20)
         data = await ending(client, "one")
         assert data["reason"] == "enough"
         assert [m["message"] for m in data["unhandled"]] == ["late"]
@@ -167,8 +167,8 @@ async def test_I3_I11_an_end_that_waits_behind_a_park_is_written_once(
         await until(lambda: execution.ended)  # and the end, behind the park
         await rig.client.send([order(run.key, name="s", message="late")])
         commit.released.set()
-        assert await run.result(10) == 7
-        assert await busy.result(10) == "gone"
+        assert await run.result(20) == 7
+        assert await busy.result(20) == "gone"
         await check_instance(client, work_then_one, run.id)
         assert [m["message"] for m in (await ending(client, run.id))["unhandled"]] == ["late"]
 

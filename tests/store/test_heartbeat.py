@@ -84,7 +84,7 @@ async def test_I15_it_stops_and_says_so_when_its_node_was_declared_dead(rig: Rig
     beating = Beating(rig, fence.number)
     await until(lambda: beating.times)
     assert await declare_dead(rig.address, fence.space, fence.number, None)
-    await asyncio.wait_for(beating.fenced.wait(), 5)
+    await asyncio.wait_for(beating.fenced.wait(), 20)
     await until(lambda: not beating.lives())
 
 
@@ -148,7 +148,7 @@ async def test_I4_I8_I15_a_node_declared_dead_comes_back_as_another_and_finishes
         await come_back(node, old.fence.number)
         assert old.orchestrator.memory.executions == {}, "its memory is gone"
         assert node.incarnation.fence.number > old.fence.number
-        assert await run.result(10) == 2
+        assert await run.result(20) == 2
         body.go.set()
         events = await run.history()
         assert [event.type for event in events] == ["started", "taken_over", "step_completed", "completed"]
@@ -177,8 +177,8 @@ async def test_I1_I15_a_start_that_meets_the_declaration_is_not_lost(
         old = node.incarnation.fence
         assert await declare_dead(rig.address, old.space, old.number, None)
         held.set()
-        run = await asyncio.wait_for(starting, 10)
-        assert await run.result(10) == 1
+        run = await asyncio.wait_for(starting, 20)
+        assert await run.result(20) == 1
     assert await rig.value("select count(*) from {schema}.instances") == 1
 
 
@@ -194,4 +194,4 @@ async def test_I14_a_clean_stop_hands_everything_over_at_once(rig: Rig, tmp_path
     assert row["wake_at"] is not None
     assert await rig.value("select status from {schema}.nodes where fence = $1", fence) == "stopped"
     async with running(rig, tmp_path, once, options=OPTIONS) as (_, client):
-        assert await (await client.get("one", once)).result(10) == 2
+        assert await (await client.get("one", once)).result(20) == 2

@@ -158,15 +158,15 @@ async def test_I21_everything_holds_with_hints_off_only_a_poll_later(
     async with running(rig, tmp_path, greet, forever, options=options):
         client = Client(rig.client, await rig.hints())
         run = await client.start(greet, id="one")
-        await until(lambda: status_is(run, "waiting"), deadline=3)
+        await until(lambda: status_is(run, "waiting"))
         await run.signal("name", "Ada")
-        assert await run.result(5) == "hello Ada"
+        assert await run.result(20) == "hello Ada"
         for order in ("cancel", "terminate"):
             run = await client.start(forever, id=order)
-            await until(lambda run=run: status_is(run, "waiting"), deadline=3)
+            await until(lambda run=run: status_is(run, "waiting"))
             await getattr(run, order)("enough")
             with pytest.raises((ox.WorkflowCancelled, ox.WorkflowTerminated)):
-                await run.result(5)
+                await run.result(20)
 
 
 async def status_is(run: ox.client.Run, status: str) -> bool:

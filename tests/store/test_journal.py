@@ -100,7 +100,7 @@ async def test_I23_stopping_ends_although_the_database_is_away(rig: Rig, told: T
         journal = await rig.journal(fence, address=replace(proxy.address, deadline=0.5))
         key: UUID = await rig.owned(fence)
     journal.submit(told.write(key, 1))
-    await asyncio.wait_for(journal.stop(), 5)
+    await asyncio.wait_for(journal.stop(), 20)
     assert told.verdicts == {}
 
 
@@ -128,7 +128,7 @@ async def test_the_fence_serves_while_the_nodes_row_is_locked_by_its_heartbeat(r
     writer, mutant = await rig.connect(), await rig.connect()
     async with writer.transaction():
         await fence.check(writer, rig.address.schema)
-        await asyncio.wait_for(rig.database.fetch("heartbeat", fence.number, None), 5)
+        await asyncio.wait_for(rig.database.fetch("heartbeat", fence.number, None), 20)
     async with mutant.transaction():
         await mutant.fetch(rig.text("select 1 from {schema}.nodes where fence = $1 for share"), fence.number)
         beating = await rig.connect()

@@ -152,7 +152,7 @@ async def test_I8_a_fence_that_is_held_is_nobodys_fault(
     await fence.begin_exclusive(holder)
     for write in writes:
         journal.submit(write)
-    await asyncio.wait_for(settling.wait(), 10)
+    await asyncio.wait_for(settling.wait(), 20)
     await holder.execute("commit")
     assert await told.all(writes) == [Verdict.COMMITTED] * 3
 
@@ -171,7 +171,7 @@ async def test_I4_a_fenced_journal_stops_and_tells_nothing(rig: Rig, told: Told)
     writes = [told.write(keys[0], 1), told.park(keys[1]), told.end(keys[2], 1)]
     for write in writes:
         journal.submit(write)
-        await asyncio.wait_for(journal.fenced.wait(), 10)
+        await asyncio.wait_for(journal.fenced.wait(), 20)
     assert told.verdicts == {}
     for key in keys:
         assert await rig.seqs(key) == []
@@ -194,7 +194,7 @@ async def test_I4_every_kind_of_write_finds_out_that_it_is_fenced(rig: Rig, told
     }[make]()
     journal: Any = await rig.journal(fence)
     journal.submit(write)
-    await asyncio.wait_for(journal.fenced.wait(), 10)
+    await asyncio.wait_for(journal.fenced.wait(), 20)
     assert told.of(write) is None
     assert await rig.client.by_key([new.key]) == []
     assert len(await rig.client.inbox(key)) == 1

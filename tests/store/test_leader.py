@@ -38,7 +38,7 @@ async def standing(rig: Rig, clock: Host | None = None) -> Leader:
 
 
 async def until_leads(leader: Leader, connection: asyncpg.Connection) -> None:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(20):
         while not leader.leads:
             await leader.look(connection, 5)
             await asyncio.sleep(0.01)

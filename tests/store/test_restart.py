@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-import shutil
 import signal
-import tempfile
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -23,6 +21,7 @@ from orquestrax.core.store.embedded.postmaster import running as found_running
 from orquestrax.core.store.migrate import migrate
 from orquestrax.node import EngineOptions
 from tests.checker import check_instance
+from tests.homes import copied
 from tests.store.support import Rig, running, until
 
 OPTIONS = EngineOptions(poll=0.2, heartbeat=0.3, park_after=0.5)
@@ -71,14 +70,12 @@ class OwnServer:
 
 
 @pytest.fixture
-def own() -> Iterator[OwnServer]:
-    home = Path(tempfile.mkdtemp(prefix="ox-"))
-    home.chmod(0o755)
-    server = OwnServer(home)
-    yield server
-    for user in server.users:
-        user.stop()
-    shutil.rmtree(home)
+def own(made: Path) -> Iterator[OwnServer]:
+    with copied(made) as place:
+        server = OwnServer(place)
+        yield server
+        for user in server.users:
+            user.stop()
 
 
 async def kill_and_restart(own: OwnServer, times: int, pause: float) -> None:
@@ -101,7 +98,7 @@ async def test_I1_I8_I10_I23_running_workflows_finish_after_a_restart_of_postgre
         clients = [client, Client(rig.client, await rig.hints())] * 6
         runs = [await each.start(steady, f"s-{n}", id=f"s-{n}") for n, each in enumerate(clients)]
         results = [asyncio.create_task(run.result(90)) for run in runs]
-        await asyncio.wait_for(busy.wait(), 10)
+        await asyncio.wait_for(busy.wait(), 20)
         fence = node.incarnation.fence.number
         await kill_and_restart(own, times=2, pause=0.4)
         for run in runs:

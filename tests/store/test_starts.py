@@ -72,7 +72,7 @@ async def test_I2_local_first_starts_and_pending_ones_share_the_id(rig: Rig, tmp
         clients = [here, there, client_of(rig)]
         ids = [f"i-{n}" for n in range(20)]
         runs = await asyncio.gather(*(c.start(echo, "a", id=i) for i in ids for c in clients))
-        assert {await run.result(10) for run in runs} == {"a"}
+        assert {await run.result(20) for run in runs} == {"a"}
         assert len({run.key for run in runs}) == len(ids)
     assert await rig.value("select count(*) from {schema}.instances") == len(ids)
     terminal = await rig.value("select count(*) from {schema}.events where type = 'completed'")

@@ -95,7 +95,7 @@ async def test_I14_I18_another_node_observes_the_death_and_takes_over(
             assert row["suspicion"] == suspicion
         work.go.set()
         run = await client.get("a", held)
-        assert await run.result(10) == "a"
+        assert await run.result(20) == "a"
         told = [event.data for event in await run.history() if event.type == "taken_over"]
         assert [(each["dead"], each["node"]) for each in told] == [(name, second.name)]
         assert told[0]["after"] >= BRIEF.lease - BRIEF.heartbeat
@@ -146,7 +146,7 @@ async def test_I15_a_node_that_cannot_renew_starts_nothing_and_comes_back_as_ano
         await until(lambda: not old.orchestrator.memory.executions)
         proxy.target = target
         await until(lambda: node.incarnation is not None)
-        assert await (await client.get("x", held)).result(10) == "x"
+        assert await (await client.get("x", held)).result(20) == "x"
         assert work.began == ["x", "x", "second of x"]
         dead = next(each for each in await rig.client.nodes() if each.fence == old.fence.number)
         assert (dead.status, dead.cause, dead.declared_by) == ("dead", "expired", node.fence)
@@ -165,7 +165,7 @@ async def test_I15_a_job_that_waits_for_the_lease_starts_with_the_next_heartbeat
         assert work.began == []
         lease.renew = renew
         work.go.set()
-        assert await run.result(10) == "late"
+        assert await run.result(20) == "late"
 
 
 async def test_I18_a_suspect_runs_alone(rig: Rig, tmp_path: Path):
@@ -187,7 +187,7 @@ async def test_I18_a_suspect_runs_alone(rig: Rig, tmp_path: Path):
         assert sorted(owners, key=str) == sorted([node.fence, None], key=str)
         work.go.set()
         for n in range(2):
-            await (await client.get(f"s{n}", held)).result(10)
+            await (await client.get(f"s{n}", held)).result(20)
         assert not node.incarnation.claimer.suspects
 
 
@@ -234,10 +234,10 @@ async def test_I15_what_steps_used_is_closed_before_the_node_comes_back_with_its
         return await used()
 
     async with running(rig, tmp_path, flow, options=OPTIONS) as (node, client):
-        assert await (await client.start(flow)).result(10) == 1
+        assert await (await client.start(flow)).result(20) == 1
         old = node.incarnation
         assert await declare_dead(rig.address, old.fence.space, old.fence.number, None)
         await until(lambda: opened == ["open", "closed"])
         await until(lambda: node.incarnation not in (None, old))
-        assert await (await client.start(flow)).result(10) == 1
+        assert await (await client.start(flow)).result(20) == 1
     assert opened == ["open", "closed"] * 2

@@ -221,7 +221,7 @@ async def test_I4_I5_a_node_that_was_declared_dead_meanwhile_tells_nothing(
         proxy.fault(at_commit(how))
         write = told.write(key, 1)
         journal.submit(write)
-        await asyncio.wait_for(journal.fenced.wait(), 10)  # type: ignore[attr-defined]
+        await asyncio.wait_for(journal.fenced.wait(), 20)  # type: ignore[attr-defined]
     finally:
         Lane._reach_database = original  # type: ignore[method-assign]
     assert told.of(write) is None

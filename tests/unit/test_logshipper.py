@@ -48,7 +48,7 @@ class Writer:
 
     async def batch(self, number: int) -> list[str]:
         """The messages of a batch, once it has come."""
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(20):
             while len(self.batches) < number:
                 self.wrote.clear()
                 await self.wrote.wait()
@@ -142,7 +142,7 @@ async def test_after_a_silence_the_connection_is_let_go(writer: Writer, quick: C
     quick(IDLE=0.01)
     log.info("one")
     await writer.batch(1)
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(20):
         while not writer.closed:
             await asyncio.sleep(0.005)
     log.info("two")

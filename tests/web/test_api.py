@@ -19,7 +19,7 @@ async def test_an_instance_is_started_read_and_listed(web: Web) -> None:
     assert answer.status_code == 201
     assert answer.json()["id"] == "g"
     assert answer.json()["created_by"] == "api"
-    assert await (await web.node.get("g")).result(10) == "hello Ada"
+    assert await (await web.node.get("g")).result(20) == "hello Ada"
     shown = (await web.http.get(f"{START}/g")).json()
     assert (shown["status"], shown["result"], shown["input"]) == ("completed", "hello Ada", ["Ada", 1])
     events = (await web.http.get(f"{START}/g/events")).json()
@@ -46,7 +46,7 @@ async def test_numbers_keep_their_digits(web: Web) -> None:
 async def test_decimals_keep_theirs(web: Web) -> None:
     body = '{"definition": "price", "id": "p", "input": 1.10}'
     await web.http.post(START, content=body, headers={"content-type": "application/json"})
-    assert await (await web.node.get("p")).result(10) == "1.10"
+    assert await (await web.node.get("p")).result(20) == "1.10"
 
 
 async def test_deep_values_come_back(web: Web) -> None:
@@ -65,7 +65,7 @@ async def test_a_signal_reaches_the_instance_once(web: Web) -> None:
     assert (answer.status_code, answer.json()) == (202, {"accepted": True})
     again = await web.http.post(f"{START}/a/signal", json=message)
     assert again.status_code in (202, 409), "the same, or too late by now"
-    assert await (await web.node.get("a")).result(10) == {"by": "Ada"}
+    assert await (await web.node.get("a")).result(20) == {"by": "Ada"}
 
 
 async def test_a_cancel_needs_no_body(web: Web) -> None:

@@ -124,7 +124,7 @@ async def test_another_input_under_the_same_id(web: Web) -> None:
 
 async def test_what_has_ended_takes_no_messages(web: Web) -> None:
     await web.http.post(START, json={"definition": "one", "id": "e", "input": 1})
-    await (await web.node.get("e")).result(10)
+    await (await web.node.get("e")).result(20)
     before = await web.rows()
     for verb, body in (("signal", {"name": "x"}), ("cancel", {}), ("terminate", {"reason": "r"})):
         answer = await web.http.post(f"{START}/e/{verb}", json=body)

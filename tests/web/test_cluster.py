@@ -127,7 +127,7 @@ async def test_nobody_else_is_killed(dev: Dev) -> None:
 
 async def test_the_steps_of_an_instance_by_node(web: Web) -> None:
     run = await web.node.start(WORKFLOWS["greet"], "Ada", id="g")
-    await run.result(10)
+    await run.result(20)
     page = (await web.http.get("/nodes?run=g")).text
     assert 'href="/workflows/g"' in page
     assert "completed" in page

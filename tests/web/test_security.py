@@ -146,7 +146,7 @@ def harmless(page: httpx.Response) -> bool:
 
 async def test_hostile_text_stays_text(web: Web) -> None:
     run = await web.node.start(flows.one, {EVIL: [EVIL]}, id=EVIL)
-    await run.result(10)
+    await run.result(20)
     approve = await web.node.start(flows.approve, id=f"a{EVIL}")
     await approve.cancel(EVIL)
     shown = await web.http.get(

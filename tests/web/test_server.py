@@ -37,7 +37,7 @@ async def raw(server: WebServer, request: str) -> str:
     """What a server answers to bytes, whoever wrote them; it may hang up before all are sent."""
     reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
     writer.write(request.encode())
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(20):
         answer = await reader.readuntil(b"\r\n\r\n")
     writer.close()
     return answer.decode()

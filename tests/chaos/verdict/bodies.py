@@ -14,7 +14,7 @@ from tests.chaos.report import Violation
 from tests.chaos.verdict.evidence import Case, Evidence, Noted
 
 NODES: Final = 4
-"""So many may die of a poison body (I18), wherever it runs: three, and one more if another suspect came to its trial."""
+"""So many may die of a poison body (I18): three, and one more where another suspect came to the node of its trial."""
 TRANSACTIONAL: Final = "book"
 
 

@@ -8,11 +8,11 @@ import pwd
 import shutil
 import subprocess
 import sys
-import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from tests.homes import directory
 
 from orquestrax.core.store.embedded import layout, start_embedded
 from orquestrax.core.store.embedded.postmaster import HARD, running, stop
@@ -28,20 +28,6 @@ ENVIRONMENT = {"PATH": os.environ["PATH"], "PYTHONPATH": os.pathsep.join([str(SO
 NOBODY = pwd.getpwnam("nobody")
 
 
-MEMORY = Path("/dev/shm")
-
-
-def directory() -> Path:
-    """A new one with a short, plain path that everybody may enter, unlike `tmp_path` of root.
-
-    In memory if there is enough: a hundred servers start and stop here, and none of their data matters.
-    """
-    roomy = MEMORY.is_dir() and os.access(MEMORY, os.W_OK) and shutil.disk_usage(MEMORY).free > 2**30
-    path = Path(tempfile.mkdtemp(prefix="ox-", dir=MEMORY if roomy else None))
-    path.chmod(0o755)
-    return path
-
-
 @pytest.fixture(autouse=True)
 def _own_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("ORQUESTRAX_HOME", "ORQUESTRAX_PG_BINDIR", "ORQUESTRAX_PG_USER"):
@@ -55,15 +41,6 @@ def place() -> Iterator[Path]:
     yield path
     for data in path.glob("**/postgres/data"):
         stop(data, HARD)
-    shutil.rmtree(path)
-
-
-@pytest.fixture(scope="session")
-def made() -> Iterator[Path]:
-    """A home in which a server has run: copying it is quicker than initdb."""
-    path = directory()
-    start_embedded(home=path / "home", project=path).stop()
-    yield path / "home"
     shutil.rmtree(path)
 
 

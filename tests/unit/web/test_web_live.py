@@ -21,7 +21,7 @@ from orquestrax.web.live.hub import Hub
 from orquestrax.web.live.topics import QUEUE
 
 KEY, OTHER = UUID(int=1), UUID(int=2)
-WITHIN = 5.0
+WITHIN = 20.0
 
 
 class Hints:
@@ -201,8 +201,8 @@ async def test_a_quiet_page_hears_of_every_look_and_so_never_seems_behind(hints:
     async with aclosing(hub.stream([(source, KEY)])) as stream:
         page = Reader(stream)
         await page.next()
-        async with asyncio.timeout(0.9):
-            for at in (7, 8, 9):
+        async with asyncio.timeout(20):
+            for at in range(7, 47):
                 source.at = at * 1_000_000
                 while await page.next("beat") != at * 1_000:
                     continue

@@ -314,7 +314,7 @@ async def test_an_ended_body_leaves_nothing_behind_for_the_collector(rig, execut
     gc.disable()
     try:
         await rig.run([fail_async, fail][executor])
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(20):
             while kept[0]() is not None:  # a thread lets go a moment after the end is told
                 await asyncio.sleep(0.001)
     finally:
