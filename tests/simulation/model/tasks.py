@@ -89,12 +89,12 @@ class TaskStatements(Model):
         busy = bool(self._on_trial(me)) or any(t["lane"] < ALONE and t["suspicion"] > 0 for t in found)
         busy = busy or (alone is not None and any(key != alone["instance"] for key in suspects))
         return [
-            self._claimed(me, task)
+            self._claimed_task(me, task)
             for task in found
             if self.passes(me) and (task["lane"] < ALONE or (task is alone and not busy))
         ]
 
-    def _claimed(self, me: int, task: Row) -> Row:
+    def _claimed_task(self, me: int, task: Row) -> Row:
         told = {column: task[column] for column in ("suspicion", "lost_worker")}
         return self._taken(self._changed(task, worker=me, started_at=self.now, lost_worker=None), **told)
 
