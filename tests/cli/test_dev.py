@@ -194,6 +194,7 @@ def read_until(terminal: int, text: str) -> str:
     return shown.decode().replace("\r\n", " ")
 
 
+@pytest.mark.verify
 def test_yes_creates_the_schema(namespace: str, talk: Path, port: int, spawn: Spawn) -> None:
     dev = spawn("dev", "talk.py", "--port", str(port), "--namespace", f"{namespace}_yes", "--yes")
     dev.until("^serving: ")

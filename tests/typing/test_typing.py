@@ -40,7 +40,9 @@ def output_of(*command: str) -> str:
 
 
 Checker = Callable[[Path], dict[int, str]]
-both = pytest.mark.parametrize("checker", [mypy, basedpyright])
+both = pytest.mark.parametrize(
+    "checker", [mypy, pytest.param(basedpyright, marks=pytest.mark.verify, id="basedpyright")]
+)
 
 
 @both

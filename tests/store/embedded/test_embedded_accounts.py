@@ -69,6 +69,7 @@ def test_a_server_of_an_ordinary_user(
     assert wait_for_exit(pid, data, 20)
 
 
+@pytest.mark.verify
 @needs_root
 def test_root_and_the_owner_of_a_home_take_turns(
     user: Callable, ordinary_user: dict[str, Any], new_home: Path, postmaster: Callable, data: Path
@@ -178,6 +179,7 @@ async def test_other_users_stay_outside(start: Callable) -> None:
     assert [connects(uid) for uid in (0, owner, daemon.pw_uid)] == [True, True, False]
 
 
+@pytest.mark.verify
 @needs_root
 async def test_data_of_a_closed_home_lies_apart(place: Path, start: Callable) -> None:
     closed = place / "closed"
@@ -237,6 +239,7 @@ def test_data_of_the_wrong_owner_is_refused(home: Path, data: Path, start: Calla
         start()
 
 
+@pytest.mark.verify
 @needs_root
 async def test_binaries_under_a_closed_directory_are_copied_once(
     place: Path, start: Callable, monkeypatch: pytest.MonkeyPatch

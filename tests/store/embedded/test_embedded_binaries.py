@@ -153,6 +153,7 @@ def test_the_sentence_is_short_if_binaries_of_the_old_version_are_here(
 OTHERS = {found.major: found.bindir for found in search() if 15 <= found.major != find_binaries().major}
 
 
+@pytest.mark.verify
 @pytest.mark.skipif(not OTHERS, reason="LOUD: needs a second PostgreSQL of another major version, from 15 on")
 async def test_another_major_version_works_and_its_data_is_kept(
     new_home: Path, start: Callable[..., object], monkeypatch: pytest.MonkeyPatch

@@ -98,6 +98,7 @@ async def test_a_pid_that_now_belongs_to_another_program(
     assert [process.poll() for process in strangers] == [None, None]
 
 
+@pytest.mark.verify
 async def test_a_pid_that_now_belongs_to_the_server_of_another_home(
     start: Callable, data: Path, made: Path, place: Path
 ) -> None:
