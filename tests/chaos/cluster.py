@@ -44,7 +44,11 @@ FLOWS: Final = Path(__file__).with_name("flows.py")
 ON_TRIAL: Final = """
     select from {schema}.instances as i
     where i.suspicion > 1 and i.ended_at is null and i.status <> 'blocked' and not exists (
-        select from {schema}.events as e where e.instance = i.key and e.seq > i.lost_seq and e.type <> 'taken_over')
+        select from {schema}.events as e where e.instance = i.key and e.seq > i.lost_seq
+        and e.type not in ('taken_over', 'step_started', 'steps_queued')) and not (
+        i.owner is not null and i.status = 'waiting' and not exists (
+            select from json_array_elements(i.waits) as wait where wait ->> 'kind' = 'step'
+            or (wait ->> 'until')::bigint <= extract(epoch from {schema}.now() + interval '10 s') * 1000000))
     union all
     select from {schema}.tasks where suspicion > 1 and lost is null
 """
@@ -166,9 +170,10 @@ class Cluster:
         return await self._until(self._all_serve)
 
     async def untried(self) -> bool:
-        """Wait until nothing is on trial for the death of two nodes (I18); False if that never comes.
+        """Wait until nothing is on trial for the death of two nodes (I18) but what sleeps; False if that never comes.
 
-        If a third node is ended by somebody else meanwhile, the suspect is convicted, whoever it was: nobody can tell.
+        If a third node is ended by somebody else while a body of the suspect runs on it, the suspect is convicted,
+        whoever it was: nobody can tell.
         """
         return await self._until(self._nobody_is_tried)
 

@@ -215,9 +215,9 @@ def die_of_nothing(evidence: Evidence) -> None:
     evidence.windows[0].hit.clear()
 
 
-def end_six_nodes(evidence: Evidence) -> None:
+def end_five_nodes(evidence: Evidence) -> None:
     evidence.cases["x"].flow = "poisoned"
-    evidence.cases["x"].bodies += [body(at=n * SECOND, token=f"x/9.1#1.{n}") for n in range(2, 7)]
+    evidence.cases["x"].bodies += [body(at=n * SECOND, token=f"x/9.1#1.{n}") for n in range(2, 6)]
 
 
 BROKEN: list[tuple[str, Callable[[Evidence], None]]] = [
@@ -225,7 +225,7 @@ BROKEN: list[tuple[str, Callable[[Evidence], None]]] = [
     ("I5", act_on_the_uncommitted), ("I7", invent_result), ("I8", double_body), ("I8", double_beside_the_living),
     ("I8", double_once), ("I8", retry_unasked), ("I8", run_for_nobody), ("I9", lose_booking), ("I9", double_booking),
     ("I9", book_as_another), ("I10", lose_signal), ("I10", deliver_twice), ("I10", swap_signals),
-    ("I14", die_of_nothing), ("I18", end_six_nodes), ("I18", convict_the_innocent),
+    ("I14", die_of_nothing), ("I18", end_five_nodes), ("I18", convict_the_innocent),
     ("I23", leave_running), ("I23", leave_unanswered),
 ]  # fmt: skip
 

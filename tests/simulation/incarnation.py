@@ -106,6 +106,7 @@ class Incarnation(incarnation.Incarnation):
             {name: workflow.digest for name, workflow in part.workflows.items()},
             poll=plan.poll,
             on_fenced=self._declared,
+            tries_step=lambda: self.queues.suspected,
         )
         self._make_heartbeat(Address(dsn="", schema=process.simulation.database.schema), plan.poll)
 
@@ -144,6 +145,7 @@ class Incarnation(incarnation.Incarnation):
             on_mail=lambda: self.claimer.look_for_mail(),
             on_shared=self._shared,
             on_fenced=self._declared,
+            suspects=lambda: self.claimer.suspects.some(),
         )
 
     def _make_heartbeat(self, address: Address, poll: float) -> None:

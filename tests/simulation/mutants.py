@@ -196,6 +196,7 @@ MUTANTS: Final = (
     Mutant("a leader for ever", taskmutants.leads_for_ever),
     Mutant("one death convicts", taskmutants.one_death_convicts),
     Mutant("nobody is convicted", taskmutants.nobody_is_convicted),
+    Mutant("steps are handed out without suspicion", taskmutants.handed_out_unsuspected, of_queues=True),
 )
 
 

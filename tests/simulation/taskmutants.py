@@ -134,3 +134,13 @@ def nobody_is_convicted() -> Applied:
         return sound(self, row, lost, suspicion, **{**verdict, "convicted": False})
 
     return patch.object(NodeStatements, "_freed", freed)
+
+
+def handed_out_unsuspected() -> Applied:
+    """What its instance did to the nodes before is forgotten."""
+    sound = TaskStatements._carried
+
+    def carried(self: TaskStatements, row: Row, lane: int) -> Row:
+        return {**sound(self, row, lane), "lane": lane, "suspicion": 0, "suspect_of": None}
+
+    return patch.object(TaskStatements, "_carried", carried)

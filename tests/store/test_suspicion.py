@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from uuid import UUID
 
 import msgspec
@@ -16,7 +16,7 @@ from orquestrax.core.store.fence import Fence
 from orquestrax.core.store.nodeverbs import NodeStore
 from orquestrax.core.store.taskverbs import TaskStore
 from orquestrax.model.rows import Verdict
-from orquestrax.model.tasks import ClaimedTask
+from orquestrax.model.tasks import ClaimedTask, NewTask, TaskMessage
 from orquestrax.worker.queues.outcomes import lost
 from tests.store.support import Rig, Told, event
 
@@ -97,6 +97,89 @@ async def test_I18_other_code_goes_on_with_it_alone(rig: Rig, cluster: Cluster):
     assert await cluster.take(2) == set()
     await cluster.store.wake_blocked([("d", "mended")])
     assert [row.key for row in await cluster.store.claim_due({"d": "mended"}, 2, 1)] == [key]
+
+
+async def test_I18_what_only_says_what_begins_is_no_progress(rig: Rig, cluster: Cluster):
+    """Else a body that ends its node after more than a second would be tried for ever."""
+    key = await rig.pending("culprit")
+    for lane in (1, 0, 2):
+        assert await cluster.take(lane) == {key}
+        await cluster.write(key, "taken_over", "step_started", "steps_queued")
+        convicted = await cluster.dies()
+    assert convicted == ["culprit"]
+
+
+SIGNAL, TIMER, DUE, STEP = (
+    f'[{{"kind": "{kind}", "name": "n", "until": {until}}}]'
+    for kind, until in (("signal", "null"), ("timer", 9 * 10**15), ("timer", 1), ("step", "null"))
+)
+
+
+@pytest.mark.parametrize(
+    ("waits", "deaths"), [(SIGNAL, 1), (TIMER, 1), (DUE, 2), (STEP, 2), (None, 2)],
+    ids=["signal", "timer", "due", "between attempts", "running"],
+)  # fmt: skip
+async def test_I18_a_death_counts_for_those_of_which_something_may_have_run(
+    rig: Rig, cluster: Cluster, waits: str | None, deaths: int
+):
+    key = await rig.pending()
+    for lane in (1, 0):
+        await cluster.take(lane)
+        status = "running" if waits is None else "waiting"
+        await rig.rows(
+            "update {schema}.instances set status = $1, waits = $2 where key = $3", status, waits, key
+        )
+        await cluster.write(key, "taken_over")
+        await cluster.dies()
+    assert await cluster.of(key) == (2 if deaths > 1 else 0, deaths)
+
+
+@pytest.mark.parametrize("what", ["replay", "mail", "deadline"])
+async def test_I18_one_that_waits_may_have_run_all_the_same(rig: Rig, cluster: Cluster, what: str):
+    """In its replay, in the turn that takes its mail, or as its time was over."""
+    key = await rig.pending()
+    await cluster.take(1)
+    await cluster.dies()
+    await cluster.take()
+    await rig.rows("update {schema}.instances set status = 'waiting', waits = $1 where key = $2", SIGNAL, key)
+    if what != "replay":
+        await cluster.write(key, "taken_over")
+    if what == "mail":
+        await rig.send(key)
+    if what == "deadline":
+        await rig.rows("update {schema}.instances set deadline = {schema}.now()")
+    await cluster.dies()
+    assert await cluster.of(key) == (2, 2)
+
+
+@pytest.mark.parametrize("by", ["nobody", "another", "itself"])
+async def test_I18_who_is_tried_is_convicted_by_what_it_began_there(rig: Rig, cluster: Cluster, by: str):
+    """Its `waits` say that it writes down what begins; so if nothing has, it was not running."""
+    key = await rig.pending("tried")
+    for lane in (1, 0):
+        await cluster.take(lane)
+        await cluster.dies()
+    assert await cluster.take(2) == {key}
+    await rig.rows("update {schema}.instances set waits = $1 where key = $2", STEP, key)
+    await cluster.write(key, "taken_over", *([] if by == "nobody" else ["step_started"]))
+    node = await rig.value("select name from {schema}.nodes where fence = $1", cluster.fence.number)
+    said = json.dumps({"node": node if by == "itself" else "another-7"})
+    await rig.rows("update {schema}.events set data = $1 where type = 'step_started'", said)
+    assert await cluster.dies() == (["tried"] if by == "itself" else [])
+    assert await cluster.of(key) == (2, 3 if by == "itself" else 2)
+
+
+async def test_I18_beside_one_at_rest_a_suspect_is_convicted(rig: Rig, cluster: Cluster):
+    culprit, sleeper = await rig.pending("culprit"), await rig.pending("sleeper")
+    for lane in (1, 0):
+        await cluster.take(lane)
+        await cluster.dies()
+    assert await cluster.take(2, limit=2) == {culprit, sleeper}
+    await rig.rows(
+        "update {schema}.instances set status = 'waiting', waits = $1 where key = $2", SIGNAL, sleeper
+    )
+    await cluster.write(sleeper, "taken_over")
+    assert await cluster.dies() == ["culprit"]
 
 
 @pytest.mark.parametrize("types", [("step_completed",), ("taken_over", "timer_fired")])
@@ -238,6 +321,14 @@ async def task(rig: Rig, command: int, *, once: bool = False, of: UUID | None = 
     )  # fmt: skip
 
 
+def new_task(command: int) -> NewTask:
+    """A step as its instance hands it out."""
+    return NewTask(
+        command=command, step="s", queue="default", executor="async", attempt=1, asked_at=1, first_at=None,
+        once=False, input=b"[]", options="{}",
+    )  # fmt: skip
+
+
 class Workers(Cluster):
     """The same, of steps that are claimed from the queue."""
 
@@ -250,8 +341,8 @@ class Workers(Cluster):
         self.tasks = TaskStore(self.rig.database, self.fence)
         self.opened.append(self.tasks)
 
-    async def claim(self) -> set[int]:
-        claimed = await self.tasks.claim({"async": 9}, ["s"], None, {})
+    async def claim(self, suspects: Sequence[UUID] = ()) -> set[int]:
+        claimed = await self.tasks.claim({"async": 9}, ["s"], None, {}, suspects)
         return {each.command for each in claimed}
 
     async def lost(self) -> dict[int, int]:
@@ -265,6 +356,57 @@ async def workers(rig: Rig, told: Told) -> AsyncIterator[Workers]:
     yield made
     for store in made.opened:
         store.close()
+
+
+@pytest.mark.parametrize("moved", [False, True])
+async def test_I18_what_an_instance_is_suspected_of_its_step_is(rig: Rig, workers: Workers, moved: bool):
+    """As long as nothing has happened to it; who comes back takes it back from both."""
+    key = await rig.pending("hands over")
+    for lane in (1, 0):
+        await workers.take(lane)
+        dead = workers.fence.number
+        await workers.dies()
+    await workers.take(2)
+    if moved:
+        await workers.write(key, "taken_over", "step_completed")
+    write = workers.told.write(key)
+    write.events = [event(len(await rig.seqs(key)) + 1, "steps_queued")]
+    write.tasks = [new_task(1)]
+    writer = BatchWriter(await rig.connect(), workers.fence, rig.address.schema)
+    assert await writer.write([write]) == [Verdict.COMMITTED]
+    (row,) = await rig.rows("select lane, suspicion, suspect_of from {schema}.tasks")
+    assert tuple(row) == ((1, 0, None) if moved else (2, 2, dead))
+    assert await absolve(rig.address, dead) == (1 if moved else 2)
+    (row,) = await rig.rows("select lane, suspicion from {schema}.tasks")
+    assert tuple(row) == ((1, 0) if moved else (0, 1))
+
+
+async def test_I18_a_step_is_tried_beside_no_other_suspect(rig: Rig, workers: Workers):
+    key = await rig.pending("its own")
+    await task(rig, 1, of=key)
+    await rig.rows("update {schema}.tasks set suspicion = 2, lane = 2")
+    other = await rig.pending("other")
+    assert await workers.claim(suspects=[key, other]) == set()
+    await task(rig, 2)
+    await rig.rows("update {schema}.tasks set suspicion = 1 where command = 2")
+    assert await workers.claim(suspects=[key]) == {2}
+    assert await workers.claim(suspects=[key]) == set()
+    await rig.rows("delete from {schema}.tasks where command = 2")
+    assert await workers.claim(suspects=[key]) == {1}
+
+
+async def test_I18_a_result_leaves_a_suspect_in_its_lane(rig: Rig, workers: Workers):
+    key = await rig.pending()
+    for lane in (1, 0):
+        await workers.take(lane)
+        await workers.dies()
+    await task(rig, 1, of=key)
+    assert await workers.claim() == {1}
+    said = TaskMessage(
+        instance=key, command=1, attempt=1, kind="step", step="s", message="m", payload="{}", ends=True
+    )
+    assert await workers.tasks.tell([said])
+    assert await workers.of(key) == (2, 2)
 
 
 async def test_I18_a_step_of_a_queue_is_convicted_alone_too(rig: Rig, workers: Workers):

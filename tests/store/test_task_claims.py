@@ -50,7 +50,7 @@ async def test_I16_without_its_locks_two_claims_take_one_step(rig: Rig) -> None:
     sound = statement(rig.address.schema, "claim_tasks")
     mutant = sound.replace("for no key update skip locked", "")
     assert mutant != sound
-    asked = (["async"], [9], ["s"], None, [], [])
+    asked = (["async"], [9], ["s"], None, [], [], [])
     holder, waiter = await rig.connect(), await rig.connect()
     for text, taken in ((mutant, [key]), (sound, [])):
         await rig.rows("update {schema}.tasks set worker = null")

@@ -7,7 +7,14 @@ from collections.abc import Callable
 from orquestrax.base.clock import DatabaseClock
 from orquestrax.core.dispatcher import Dispatcher
 from orquestrax.core.execution import Effects, Execution
-from orquestrax.core.once import announce, begun, interrupt, is_announced
+from orquestrax.core.once import (
+    announce,
+    begins_here,
+    begun,
+    interrupt,
+    is_announced,
+    waits_to_be_announced,
+)
 from orquestrax.core.retries import RetryAt
 from orquestrax.core.timers import Timers
 from orquestrax.model.commands import RunStep, StartTimer
@@ -68,7 +75,7 @@ class Acting:
 
     def _takes(self, execution: Execution, command: RunStep) -> bool:
         options = command.step.options
-        if options.at_most_once and is_announced(execution, command):
+        if (options.at_most_once or execution.trial is not None) and begins_here(execution, command):
             return True  # it has been written down that it begins here
         return self._dispatcher.takes(BodyKey(execution.key, command.number), options)
 
@@ -86,9 +93,10 @@ class Acting:
         return self._dispatcher.overflow()
 
     def dispatch(self, execution: Execution, command: RunStep) -> None:
-        """Hand an attempt over to be run; one of an at-most-once step is announced in the history first."""
+        """Hand an attempt over to be run; of some it is written down first that they begin (see `once`, `trial`)."""
         retry = execution.retries.get(command.number) if execution.retries else None
-        if command.step.options.at_most_once and not is_announced(execution, command):
+        special = command.step.options.at_most_once or execution.trial is not None
+        if special and waits_to_be_announced(execution, command):
             if not self._dispatcher.closed:
                 announce(execution, command, self._clock.now())
                 self._advance(execution, Effects([command]))

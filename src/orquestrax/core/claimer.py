@@ -39,7 +39,10 @@ TROUBLE: Final = (*CONNECTION_LOST, OrquestraxError, TimeoutError, asyncpg.Postg
 
 
 class Claimer:
-    """Two loops over one store: due instances, and mail. `definitions` are digests of the code here by name."""
+    """Two loops over one store: due instances, and mail. `definitions` are digests of the code here by name.
+
+    `tries_step()` says whether a step of the queues runs here that is under suspicion.
+    """
 
     def __init__(
         self,
@@ -52,12 +55,13 @@ class Claimer:
         poll: float = 1.0,
         on_fenced: Callable[[], None],
         on_read: Callable[[Mapping[UUID, History]], None] = lambda _histories: None,
+        tries_step: Callable[[], bool] = lambda: False,
     ) -> None:
         self._store, self._orchestrator, self._clock = store, orchestrator, clock
         self._definitions, self._capacity, self._poll = dict(definitions), capacity, poll
         # Another node may have blocked an instance just as this one registered: asked for once more, a little later.
         self._still_to_wake = list(definitions.items())
-        self._on_fenced = on_fenced
+        self._on_fenced, self._tries_step = on_fenced, tries_step
         clock_ = asyncio.get_running_loop().time
         self.suspects = Suspects(orchestrator.memory, clock_)
         self._takeovers = Takeovers(store, clock_, every=poll)
@@ -195,7 +199,7 @@ class Claimer:
         await self._adopting.settle()  # those of the batch that is still being rebuilt count
         if (outlived := self.suspects.outlived(BATCH)) and not self._draining:
             await self._store.clear_suspicion(outlived)
-        if self.free and not self.suspects and not self._draining:
+        if self.free and not self.suspects and not self._tries_step() and not self._draining:
             await self._adopting.take(await self._store.claim_due(self._definitions, ALONE, 1))
             await self._adopting.settle()
 

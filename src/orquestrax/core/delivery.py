@@ -58,7 +58,7 @@ def _begin(execution: Execution, started: events.StepStarted, now: int) -> None:
     command = execution.replay.open.get(started.command)
     if isinstance(command, RunStep):
         placed = msgspec.structs.replace(started, file=command.file, line=command.line)
-        execution.happened(events.STEP_STARTED, placed, now)
+        execution.noted(events.STEP_STARTED, placed, now)
 
 
 def step_ended(

@@ -16,6 +16,7 @@ import msgspec
 from orquestrax.core.pause import Pause
 from orquestrax.core.queued import Queued
 from orquestrax.core.retries import RetryAt
+from orquestrax.core.trial import Trial
 from orquestrax.define.workflow import Workflow
 from orquestrax.model import events
 from orquestrax.model.commands import Command, Finish, RunStep, StartTimer
@@ -51,6 +52,7 @@ class Execution:
     armed      the moment for which the timer of the whole run is set, 0 if it is not
     queue      its steps whose outcomes come by message; None while there never were any
     pause      while it is paused, and until its code has heard of what was kept
+    trial      if it came here under suspicion of having ended the nodes before
     ended      no code of it runs any more; what is left to do is to write the terminal event
     releasing  how many writes that give up the row are on their way: no timer may act until the last verdict
     latest     the last write that more events may join, and what follows its commit
@@ -75,6 +77,7 @@ class Execution:
     late: float = 0.0
     armed: int = 0
     pause: Pause | None = None
+    trial: Trial | None = None
     unhandled: list[events.Unhandled] | None = None
     leftovers: list[Message] = field(default_factory=list)
     pending: list[Event] = field(default_factory=list)
@@ -109,6 +112,22 @@ class Execution:
         self.pending.append(event)
         if not self.ended:
             self.replay.apply(event, data, value)
+
+    def noted(self, type_: str, data: msgspec.Struct, now: int) -> None:
+        """As `happened`, of what is no progress: whoever is under suspicion still is."""
+        self.happened(type_, data, now)
+        if self.trial is not None:
+            self.trial.quiet += 1
+
+    @property
+    def is_suspect(self) -> bool:
+        """Whether it came here under suspicion, and nothing has happened to it since."""
+        return self.trial is not None and self.trial.quiet == self.seq
+
+    @property
+    def is_tried(self) -> bool:
+        """Whether that is so, and it must say what it begins."""
+        return self.trial is not None and self.trial.alone and self.trial.quiet == self.seq
 
     def turn(self, now: int) -> Effects:
         """What the code asked for since the last turn, and which steps it stopped waiting for."""
@@ -208,13 +227,15 @@ class Execution:
     def change(self, clock: Callable[[], int], park_after: int) -> RowChange | None:
         """How the row must change after this turn, if at all: waiting, parked, or running again."""
         if not self._idle():
+            if self.trial is not None:
+                return self._row("running", self._testimony())
             return None if self.status == "running" else self._row("running", None)
         dues = [command.due for command in self.replay.open.values() if isinstance(command, StartTimer)]
         dues += [retry.due for retry in self.retries.values()]
         dues += [due for due in (self.again_at, self.deadline) if due is not None]
         earliest, now = min(dues, default=None), clock()
         if earliest is not None and earliest <= now + SOON:
-            return self._row("running", None)
+            return self._row("running", self._testimony())
         if earliest is None or earliest > now + park_after:
             return RowChange(status="waiting", waits=self.waiting_for(), release=True, wake_at=earliest)
         return self._row("waiting", self.waiting_for())
@@ -227,8 +248,12 @@ class Execution:
         return True
 
     def _row(self, status: str, waits: bytes | None) -> RowChange | None:
-        unchanged = status == self.status and (status == "running" or waits == self.waits)
+        unchanged = status == self.status and waits == self.waits
         return None if unchanged else RowChange(status=status, waits=waits)
+
+    def _testimony(self) -> bytes | None:
+        """What the row of a running one says that it waits for: nothing, unless it is tried."""
+        return self.waiting_for() if self.is_tried else None
 
     def waiting_for(self) -> bytes:
         """For what it waits; a wait that knows no place gets the line where the main task waits."""

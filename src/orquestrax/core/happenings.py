@@ -78,8 +78,9 @@ class Happenings:
         command = execution.replay.open.get(job.key.command) if execution is not None else None
         if execution is None or execution.ended or command is None:
             return
-        if isinstance(command, RunStep) and command.step.options.at_most_once:
-            return  # said before it began
+        told = execution.announced.get(job.key.command)
+        if told is not None and (told.attempt, told.node) == (job.attempt, self._turns.node):
+            return  # before it began
         started = events.StepStarted(
             job.key.command,
             job.step.name,
@@ -89,7 +90,7 @@ class Happenings:
             command.file,
             command.line,
         )
-        execution.happened(events.STEP_STARTED, started, self._turns.clock.now())
+        execution.noted(events.STEP_STARTED, started, self._turns.clock.now())
         self._turns.advance(execution, Effects())
 
     def due(self, instance: UUID, number: int) -> None:

@@ -15,6 +15,7 @@ from orquestrax.core.happenings import Happenings
 from orquestrax.core.pausing import lift
 from orquestrax.core.restoring import restore
 from orquestrax.core.steering import steer
+from orquestrax.core.trial import ALONE_FROM, Trial
 from orquestrax.core.turns import Turns
 from orquestrax.core.wholerun import deadline_of, is_late, late_error
 from orquestrax.define.workflow import Workflow
@@ -108,6 +109,8 @@ class Intake:
             after = round(max(0, now - seen_at) / 1_000_000, 3)
             taken = events.TakenOver(dead=name, node=self._turns.node, after=after)
             execution.happened(events.TAKEN_OVER, taken, now)
+        if row.suspicion:
+            execution.trial = Trial(alone=row.suspicion >= ALONE_FROM, quiet=execution.seq)
         if history.queued:
             execution.queued.commands |= history.queued & execution.replay.open.keys()
             for command in execution.queued.commands:

@@ -20,6 +20,19 @@ def is_announced(execution: Execution, command: RunStep) -> bool:
     return started is not None and started.attempt == _attempt(execution, command)
 
 
+def begins_here(execution: Execution, command: RunStep) -> bool:
+    """Whether that is so, and it was this node that wrote it."""
+    return is_announced(execution, command) and (
+        command.step.options.at_most_once or execution.announced[command.number].node == execution.node
+    )
+
+
+def waits_to_be_announced(execution: Execution, command: RunStep) -> bool:
+    """Whether it must be written down first that this attempt begins: those of instances that are tried, too."""
+    must = command.step.options.at_most_once or execution.is_tried
+    return must and not begins_here(execution, command)
+
+
 def announce(execution: Execution, command: RunStep, now: int) -> None:
     """Write down that the next attempt begins here."""
     started = events.StepStarted(
@@ -32,7 +45,7 @@ def announce(execution: Execution, command: RunStep, now: int) -> None:
         command.line,
     )
     execution.announced[command.number] = started
-    execution.happened(events.STEP_STARTED, started, now)
+    execution.noted(events.STEP_STARTED, started, now)
 
 
 def begun(execution: Execution) -> list[RunStep]:

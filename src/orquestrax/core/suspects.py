@@ -22,34 +22,42 @@ class Suspects:
 
     def __init__(self, memory: Memory, clock: Callable[[], float], *, lives: float = LIVES) -> None:
         self._memory, self._clock, self._lives = memory, clock, lives
-        self._held: dict[UUID, tuple[int, float]] = {}
+        self._held: dict[UUID, float] = {}
 
     def add(self, rows: Iterable[InstanceRow]) -> None:
         """What has been claimed and is in memory now."""
         for row in rows:
-            if row.suspicion and (execution := self._memory.executions.get(row.key)) is not None:
-                self._held[row.key] = (execution.seq, self._clock())
+            if row.suspicion and row.key in self._memory.executions:
+                self._held[row.key] = self._clock()
 
     def __bool__(self) -> bool:
         """Whether there is one that has not been cleared."""
-        while self._held:
-            key = next(iter(self._held))
-            if not self._has_moved(key):
-                return True
+        return bool(self.some())
+
+    def some(self) -> list[UUID]:
+        """Two that have not been cleared, or all if there are fewer: as many as matter to whoever must be alone."""
+        found, moved = list[UUID](), list[UUID]()
+        for key in self._held:
+            (moved if self._has_moved(key) else found).append(key)
+            if len(found) > 1:
+                break
+        for key in moved:
             del self._held[key]
-        return False
+        return found
 
     def outlived(self, at_most: int) -> list[UUID]:
         """Those that have lived here long enough; they are no suspects any more."""
         if not self._held:
             return []
         born = self._clock() - self._lives
-        found = [key for key, (_, since) in self._held.items() if since <= born][:at_most]
+        found = [key for key, since in self._held.items() if since <= born][:at_most]
         for key in found:
             del self._held[key]
+            if (execution := self._memory.executions.get(key)) is not None:
+                execution.trial = None
         return found
 
     def _has_moved(self, key: UUID) -> bool:
         """Whether it has left, or something has happened to it since it came."""
         execution = self._memory.executions.get(key)
-        return execution is None or execution.seq > self._held[key][0]
+        return execution is None or not execution.is_suspect

@@ -127,7 +127,7 @@ class Turns:
         """Tasks are written with an event: a commit without an answer is judged by it."""
         commands = [task.command for task in execution.queued.new]
         queued = events.StepsQueued(commands=commands, node=self.node)
-        execution.happened(events.STEPS_QUEUED, queued, self.clock.now())
+        execution.noted(events.STEPS_QUEUED, queued, self.clock.now())
 
     def _settled(
         self,

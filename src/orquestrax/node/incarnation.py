@@ -13,7 +13,8 @@ import asyncio
 import logging
 import os
 import platform
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
 from uuid import UUID
 
 import msgspec
@@ -26,7 +27,7 @@ from orquestrax.core.store.database import Database
 from orquestrax.core.store.deaths import absolve, declare_dead
 from orquestrax.core.store.fence import Fence
 from orquestrax.core.store.hints import Hints
-from orquestrax.core.store.nodeverbs import register_node
+from orquestrax.core.store.nodeverbs import NodeStore, register_node
 from orquestrax.model.queues import NONE
 from orquestrax.model.rows import NewInstance, Verdict
 from orquestrax.node.announcing import announced
@@ -61,32 +62,36 @@ class Incarnation(Services):
         """
         margin = options.lease / 5 if options.margin is None else options.margin
         lease = Lease(options.lease, margin=margin)
-        fence_number, now = await register_node(
-            database,
-            name=machine.host,
-            host=machine.host,
-            boot_id=machine.boot_id,
-            home_id=machine.home_id,
-            pid=os.getpid(),
-            roles=list(part.roles),
-            queues=part.served.shown,
-            definitions=sorted(part.workflows),
-            slots=msgspec.json.encode(dict(part.slots)).decode(),
-            release=release,
-            lease=options.lease,
-            python=platform.python_version(),
-            code=announced(part.workflows),
-        )
-        machine.hold(fence_number)
+        row = {
+            "name": machine.host,
+            "host": machine.host,
+            "boot_id": machine.boot_id,
+            "home_id": machine.home_id,
+            "pid": os.getpid(),
+            "roles": list(part.roles),
+            "queues": part.served.shown,
+            "definitions": sorted(part.workflows),
+            "slots": msgspec.json.encode(dict(part.slots)).decode(),
+            "release": release,
+            "lease": options.lease,
+            "python": platform.python_version(),
+            "code": announced(part.workflows),
+        }
         space = await database.lock_space()
+        fence_number, now = await _registered(database, space, row)
+        machine.hold(fence_number)
         name = f"{machine.host}-{fence_number}"
         self = cls(Fence(space, fence_number), name, database, hints, machine, lease, Askers(on_ended))
         self.build(part, options, may_beat)
         self.clock.observe(now)
-        if former is not None:
-            await self._succeed(former)
-        await self._bury_siblings(space)
-        await self._start()
+        try:
+            if former is not None:
+                await self._succeed(former)
+            await self._bury_siblings(space)
+            await self._start()
+        except BaseException:
+            await self._withdraw()
+            raise
         return self
 
     async def _start(self) -> None:
@@ -109,6 +114,12 @@ class Incarnation(Services):
         if self.part.served != NONE:
             self.runner.warm(self.part.steps.values())
         self.upkeep.start()
+
+    async def _withdraw(self) -> None:
+        """Told to end, or failed, before it came to work."""
+        self.abandon()
+        await _say_stopped(self._database, self.fence)
+        self.machine.let_go(self.fence.number)
 
     async def _bury_siblings(self, space: int) -> None:
         """Declare dead what died on this machine: its instances need not wait for a lease to run out."""
@@ -224,3 +235,26 @@ class Incarnation(Services):
         # Workflow code is closed where it runs: in a plain callback.
         asyncio.get_running_loop().call_soon(self.orchestrator.close)
         self._askers.dismiss()
+
+
+async def _registered(database: Database, space: int, columns: Mapping[str, Any]) -> tuple[int, int]:
+    """Insert the row; told to end meanwhile, it says in it that it has. Returns the fence and the database's time."""
+    registering = asyncio.create_task(register_node(database, **columns), name="register")
+    try:
+        return await asyncio.shield(registering)
+    except asyncio.CancelledError:
+        await asyncio.wait([registering])
+        if registering.exception() is None:
+            await _say_stopped(database, Fence(space, registering.result()[0]))
+        raise
+
+
+async def _say_stopped(database: Database, fence: Fence) -> None:
+    """An incarnation that nothing drives any more: nobody need wait for its lease to run out."""
+    store = NodeStore(database, fence)
+    try:
+        await store.release()
+    except TROUBLE as error:
+        log.warning("node %d could not say that it stops: %s", fence.number, error)
+    finally:
+        store.close()

@@ -65,6 +65,7 @@ class Services:
         self.ending = asyncio.Event()
         self.grace: float | None = None
         self._database, self._hints = database, hints
+        self._unlisten: list[Callable[[], None]] = []
 
     def build(self, part: Part, options: EngineOptions, may_beat: Callable[[], bool]) -> None:
         """Make them all; none of them has begun."""
@@ -104,6 +105,7 @@ class Services:
             poll=options.poll,
             on_fenced=self._declared,
             on_read=self._read,
+            tries_step=lambda: self.queues.suspected,
         )
         self.logs = LogShipper(
             LogWriter(database.address, self.name),
@@ -159,6 +161,7 @@ class Services:
             on_mail=lambda: self.claimer.look_for_mail(),
             on_shared=self._shared,
             on_fenced=self._declared,
+            suspects=lambda: self.claimer.suspects.some(),
         )
 
     def _build_runner(self, part: Part) -> None:

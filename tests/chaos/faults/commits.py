@@ -11,7 +11,10 @@ from tests.store.proxy import Proxy
 
 
 class Commits(Fault):
-    """One after the other, at any node or in front of the clients, whose single statements commit by themselves."""
+    """One after the other, at any node or in front of the clients, whose single statements commit by themselves.
+
+    A node that serves goes on. One that is still starting may end of it, and not know that it had been registered.
+    """
 
     async def begin(self) -> None:
         self.times = 0
@@ -19,11 +22,14 @@ class Commits(Fault):
 
     async def _cut(self) -> None:
         while True:
-            place = self.dice.choice([*(node.proxy for node in self.cluster.nodes), self.cluster.front])
-            await self._cut_at(place)
+            node = self.dice.choice([*self.cluster.nodes, None])
+            place = self.cluster.front if node is None else node.proxy
+            if await self._cut_at(place) and node is not None and not node.serves:
+                self.hit.add(node.pid)
             await asyncio.sleep(self.dice.random() * 0.3)
 
-    async def _cut_at(self, place: Proxy) -> None:
+    async def _cut_at(self, place: Proxy) -> bool:
+        """Returns whether there was something to cut."""
         if place is self.cluster.front:
             fault = proxy.at_execution(self.dice.choice(("before", "after")))
         else:
@@ -38,6 +44,7 @@ class Commits(Fault):
             self.times += fault.struck.is_set()
             # Held until the node has asked what became of it, or may have.
             asyncio.get_running_loop().call_later(self.dice.random() * 2, fault.released.set)
+        return fault.struck.is_set()
 
     async def heal(self) -> None:
         await self.rest()

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
-from tests.simulation.model.tables import Row
+from tests.simulation.model.tables import Row, is_still
 from tests.simulation.model.tasks import TaskStatements
 
 CONVICTION = (
@@ -87,32 +87,54 @@ class NodeStatements(TaskStatements):
         return [{"key": row["key"]} for row in held]
 
     def free_instances(self, lost: int, counts: bool) -> list[Row]:
-        held = self._held(lost)
-        judged = [(row, counts + self._suspected_before(row)) for row in held]
-        suspects = sum(suspicion > 1 for _, suspicion in judged) + len(self._on_trial(lost))
+        judged = [(row, *self._judged(row, lost, counts=counts)) for row in self._held(lost)]
+        suspects = sum(accused and deaths > 1 for _, deaths, accused in judged) + len(self._on_trial(lost))
         return [
-            self._freed(row, lost, suspicion, counts=counts, convicted=counts and suspicion > 2 and suspects == 1)
-            for row, suspicion in judged
-        ]  # fmt: skip
+            self._freed(row, lost, deaths, counts=accused, convicted=accused and deaths > 2 and suspects == 1)
+            for row, deaths, accused in judged
+        ]
 
-    def _suspected_before(self, row: Row) -> int:
-        """0 if something of its own has happened to it since the death before."""
-        history = self.tables.events.get(row["key"], ())
-        moved = (
-            any(e["seq"] > row["lost_seq"] and e["type"] != "taken_over" for e in history)
-            if row["suspicion"]
-            else True
+    def _judged(self, row: Row, lost: int, *, counts: bool) -> tuple[int, bool]:
+        """How many deaths are held against it, and whether this one is."""
+        still = is_still(self.tables, row)
+        accused = counts and not self._at_rest(row, lost, still=still)
+        return accused + (min(row["suspicion"], 99) if still else 0), accused
+
+    def _at_rest(self, row: Row, lost: int, *, still: bool) -> bool:
+        """Whether nothing of it can have been running."""
+        waits = json.loads(row["waits"]) if row["waits"] else []
+        dues = [wait["until"] for wait in waits if wait["until"] is not None]
+        dues += [] if row["deadline"] is None else [row["deadline"]]
+        rebuilt = row["lost_owner"] is not None and self.last_seq(row["key"]) > row["lost_seq"]
+        if not rebuilt or self.tables.inbox.get(row["key"]) or any(due <= self.now for due in dues):
+            return False
+        if still and row["suspicion"] > 1 and row["waits"]:
+            return not self._has_begun(row, self.tables.nodes[lost]["name"])
+        return (
+            row["status"] == "waiting"
+            and row["waits"] is not None
+            and all(wait["kind"] != "step" for wait in waits)
         )
-        return 0 if moved else min(row["suspicion"], 99)
+
+    def _has_begun(self, row: Row, node: str) -> bool:
+        """Whether a body of one that is tried was begun there."""
+        return any(
+            event["seq"] > row["lost_seq"]
+            and event["type"] == "step_started"
+            and json.loads(event["data"])["node"] == node
+            for event in self.tables.events.get(row["key"], ())
+        )
 
     def _freed(self, row: Row, lost: int, suspicion: int, *, counts: bool, convicted: bool) -> Row:
         row.update(owner=None, lost_owner=lost, lane=2 if suspicion > 1 else 0, suspicion=suspicion)
         row.update(wake_at=None if convicted else self.now, lost_seq=self.last_seq(row["key"]))
         if counts:
             row["suspect_of"] = lost
+        row["waits"] = None if row["status"] == "running" else row["waits"]
         if convicted:
             row.update(status="blocked", waits=None, **self._conviction(row, lost, suspicion))
-        return {"key": row["key"], "id": row["id"], "suspicion": suspicion, "convicted": convicted}
+        suspect = counts and suspicion > 1
+        return {"key": row["key"], "id": row["id"], "suspect": suspect, "convicted": convicted}
 
     def _conviction(self, row: Row, lost: int, suspicion: int) -> Row:
         dead = self.tables.nodes[lost]

@@ -10,6 +10,7 @@ from uuid import UUID
 
 Row = dict[str, Any]
 ENDED = ("completed", "failed", "cancelled", "terminated")
+QUIET = ("taken_over", "step_started", "steps_queued")  # events that are no progress
 
 
 @dataclass
@@ -68,6 +69,14 @@ class Model:
         """The last event of a history."""
         history = self.tables.events.get(key)
         return int(history[-1]["seq"]) if history else 0
+
+
+def is_still(tables: Any, row: Row) -> bool:
+    """Whether a suspect has made no progress: nothing has happened to it since its last owner was lost."""
+    return row["suspicion"] > 0 and not any(
+        event["seq"] > row["lost_seq"] and event["type"] not in QUIET
+        for event in tables.events.get(row["key"], ())
+    )
 
 
 def unnest(columns: Sequence[Sequence[Any] | None]) -> Iterable[tuple[Any, ...]]:

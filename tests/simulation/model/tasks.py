@@ -9,7 +9,7 @@ from typing import Any, Final
 from uuid import UUID
 
 from orquestrax.core.suspects import ALONE
-from tests.simulation.model.tables import ENDED, Model, Row, unnest
+from tests.simulation.model.tables import ENDED, Model, Row, is_still, unnest
 
 NEVER: Final = float("inf")
 MINUTE: Final = 60_000_000  # microseconds after which a step is under suspicion no more
@@ -32,14 +32,19 @@ class TaskStatements(Model):
         for values in unnest(columns):
             task = dict(zip(names, values, strict=True))
             if self.passes(me) and task["instance"] in self.tables.instances:
-                priority = self.tables.instances[task["instance"]]["priority"]
-                task.update(
-                    priority=priority, available_at=self.now, worker=None, started_at=None, suspicion=0
-                )
-                task.update(lost=None, suspect_of=None)
+                task.update(available_at=self.now, worker=None, started_at=None, lost=None)
+                task.update(self._carried(self.tables.instances[task["instance"]], task["lane"]))
                 self.tables.tasks[task["instance"], task["command"]] = task
                 written.append(task)
         return written
+
+    def _carried(self, row: Row, lane: int) -> Row:
+        """What a step has of its instance."""
+        deaths = row["suspicion"] if is_still(self.tables, row) else 0
+        return {
+            "priority": row["priority"], "lane": ALONE if deaths > 1 else lane, "suspicion": deaths,
+            "suspect_of": row["suspect_of"] if deaths else None,
+        }  # fmt: skip
 
     def delete_tasks(self, me: int, keys: Sequence[UUID], commands: Sequence[int]) -> list[Row]:
         there = [key for key in zip(keys, commands, strict=True) if key in self.tables.tasks]
@@ -64,6 +69,7 @@ class TaskStatements(Model):
         queues: Sequence[str] | None,
         narrow_queues: Sequence[str],
         narrow_free: Sequence[int],
+        suspects: Sequence[UUID],
     ) -> list[Row]:
         room = dict(zip(executors, free, strict=True))
         narrow = dict(zip(narrow_queues, narrow_free, strict=True))
@@ -80,9 +86,10 @@ class TaskStatements(Model):
         found = _first(found, lambda task: task["queue"], allowed)
         alone = next(iter(sorted((t for t in found if t["lane"] == ALONE), key=_soonest)), None)
         found = _first(found, lambda task: task["executor"], lambda task: room[task["executor"]])
-        busy = any(task["suspicion"] > 0 for task in self._on_trial(me))
+        busy = bool(self._on_trial(me)) or any(t["lane"] < ALONE and t["suspicion"] > 0 for t in found)
+        busy = busy or (alone is not None and any(key != alone["instance"] for key in suspects))
         return [
-            self._taken(self._changed(task, worker=me, started_at=self.now))
+            self._taken(self._changed(task, worker=me, started_at=self.now), suspicion=task["suspicion"])
             for task in found
             if self.passes(me) and (task["lane"] < ALONE or (task is alone and not busy))
         ]
@@ -134,7 +141,7 @@ class TaskStatements(Model):
     def _mailed(self, row: Row, kind: str, name: str, message: str, payload: str) -> None:
         row["mail"] += 1
         if row["owner"] is None:
-            row["lane"] = 0
+            row["lane"] = row["lane"] if row["lane"] == ALONE else 0
             if row["status"] not in ("paused", "blocked"):
                 row["wake_at"] = self.now
         said = {"number": row["mail"], "kind": kind, "name": name, "message": message, "payload": payload}

@@ -98,7 +98,7 @@ CLAIMS: Final = (
     _case("claim_overdue", FENCED, ME, BATCH, by="instances_deadline instances_pkey"),
     _case("clear_suspicion", FENCED, ME, HELD_HERE, by="instances_pkey instances_owned instances_suspects"),
     _case(
-        "claim_tasks", FENCED, ME, ["async", "thread"], [BATCH, 8], ["charge"], None, [], [],
+        "claim_tasks", FENCED, ME, ["async", "thread"], [BATCH, 8], ["charge"], None, [], [], [],
         by="tasks_due tasks_pkey tasks_claimed tasks_suspects instances_pkey", pages=9_000,
     ),
     _case("claim_failed", FENCED, ME, BATCH, by="tasks_lost tasks_expiring tasks_pkey instances_pkey", pages=12_000),
@@ -128,7 +128,7 @@ WRITES: Final = (
     _case(
         "insert_tasks", FENCED, ME, HELD_HERE, ONE,
         *_columns("charge", "default", "async", 1, 1, MOMENT, MOMENT, False, "[]", "{}"), None, None,
-        by="instances_pkey", pages=9_000,
+        by="instances_pkey events_pkey", pages=9_000,
     ),
     _case("last_events", FENCED, SOME, by="instances_pkey events_pkey"),
     _case("is_alive", FENCED, ME, by="", pages=20),
@@ -152,7 +152,8 @@ HOLDINGS: Final = (
     _case("release_instances", FENCED, ME, by="instances_owned instances_pkey", pages=9_000),
     _case(
         "free_instances", FENCED, ME, True,
-        by="instances_owned instances_pkey events_pkey tasks_claimed tasks_suspects", pages=12_000,
+        by="instances_owned instances_pkey events_pkey inbox_pkey nodes_pkey tasks_claimed tasks_suspects",
+        pages=12_000,
     ),
     _case("free_tasks", FENCED, ME, True, [], by="tasks_claimed tasks_pkey instances_pkey", pages=9_000),
     _case("histories", HELD, SOME, by="events_pkey tasks_pkey inbox_pkey", pages=6_000),

@@ -149,19 +149,17 @@ async def test_a_thread_is_left_behind_at_once_and_holds_its_slot(rig):
         gate.wait()
         return "too late"
 
-    rig.runner.start(job := rig.job(stuck, timeout=SOON, retry=TWICE))
-    await asyncio.sleep(0)
-    began.acquire()  # the loop waits, so the limit does: it is to cut what has begun
+    rig.runner.start(job := rig.job(stuck, timeout=60, retry=TWICE))
+    await rig.cut(job, began)
     outcome = await rig.outcome(job)
     assert isinstance(error_of(job, outcome), StepTimedOut)
     assert outcome.delay == 1
     assert list(rig.runner.abandoned.values()) == [job]
     assert rig.runner.free("thread") == 2
     # The next attempt has the same key and may run beside the thread of the first one.
-    rig.runner.start(again := rig.job(stuck, timeout=SOON))
+    rig.runner.start(again := rig.job(stuck, timeout=60))
     assert again.key not in rig.runner.abandoned
-    await asyncio.sleep(0)
-    began.acquire()
+    await rig.cut(again, began)
     await rig.outcome(again)
     assert list(rig.runner.abandoned.values()) == [job, again]
     gate.set()

@@ -1,8 +1,9 @@
 """The death of nodes: declared through their fence, with everything they held freed in the same transaction.
 
 A death *counts* against the instances that were running when it may have been theirs to cause: not when the process
-lives on (frozen, cut off, hung), and not for those that have made progress since the last one. What that leads to is
-said in sql/free_instances.sql; a node that comes back alive has it taken back (`absolve`).
+lives on (frozen, cut off, hung), and not for those of which nothing can have been running, or that have made progress
+since the last one. What that leads to is said in sql/free_instances.sql; a node that comes back alive has it taken back
+(`absolve`).
 """
 
 from __future__ import annotations
@@ -162,6 +163,6 @@ async def _free(
 ) -> tuple[list[asyncpg.Record], int]:
     """The instances that were freed, and how many tasks."""
     instances = await connection.fetch(statement(schema, "free_instances"), fence, counts)
-    suspects = [row["key"] for row in instances if row["suspicion"] > 1]
+    suspects = [row["key"] for row in instances if row["suspect"]]
     tasks = await connection.execute(statement(schema, "free_tasks"), fence, counts, suspects)
     return instances, int(tasks.rsplit(" ", 1)[1])

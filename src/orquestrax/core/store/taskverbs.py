@@ -26,12 +26,14 @@ class TaskStore(Held):
         steps: Collection[str],
         queues: Collection[str] | None,
         narrow: Mapping[str, int],
+        suspects: Sequence[UUID] = (),
     ) -> list[ClaimedTask]:
         """Take tasks of these steps, first those that are due first.
 
-        free    how many at most, by executor
-        queues  of these queues alone; None for all
-        narrow  how many at most of a queue, for those that have a limit here
+        free      how many at most, by executor
+        queues    of these queues alone; None for all
+        narrow    how many at most of a queue, for those that have a limit here
+        suspects  instances under suspicion here: beside one of them only its own steps are tried
         """
         rows = await self._fenced(
             "claim_tasks",
@@ -41,6 +43,7 @@ class TaskStore(Held):
             None if queues is None else list(queues),
             list(narrow),
             list(narrow.values()),
+            list(suspects),
         )
         return [ClaimedTask(**dict(row)) for row in rows]
 

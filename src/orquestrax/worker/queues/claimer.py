@@ -10,6 +10,7 @@ import logging
 from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Final
+from uuid import UUID
 
 import asyncpg
 
@@ -35,6 +36,7 @@ class QueueClaimer:
     slots      how many bodies run here at once, by executor
     steps      names of the steps whose code is here
     held       the attempts that this node has; whose it is to keep them is the service's
+    suspects   instances here that may have ended the nodes before: two of them at most
     on_tasks   takes what was claimed
     on_gone    the task is not this node's any more, or nobody waits for it
     on_shared  what waits here may go to others, who did not serve its queue before or are quicker than was expected
@@ -53,7 +55,9 @@ class QueueClaimer:
         on_gone: Callable[[BodyKey], None],
         on_shared: Callable[[], None],
         on_fenced: Callable[[], None],
+        suspects: Callable[[], Sequence[UUID]],
     ) -> None:
+        self._suspects = suspects
         self._store, self._dispatcher, self._held = store, dispatcher, held
         self._slots, self._steps, self._poll = dict(slots), list(steps), poll
         self._on_tasks, self._on_gone = on_tasks, on_gone
@@ -155,7 +159,7 @@ class QueueClaimer:
         began = loop.time()
         reserved = self._reserve(free)
         try:
-            tasks = await self._store.claim(free, self._steps, served.names, narrow)
+            tasks = await self._store.claim(free, self._steps, served.names, narrow, self._suspects())
         finally:
             self._dispatcher.reserved.subtract(reserved)
         for executor in free:

@@ -13,6 +13,7 @@ from orquestrax.core.changes import with_changes
 from orquestrax.core.dispatcher import Dispatcher
 from orquestrax.core.store.hints import Hints
 from orquestrax.core.store.taskverbs import TaskStore
+from orquestrax.core.suspects import LIVES
 from orquestrax.model.jobs import BodyKey, Delivered, Job, Outcome
 from orquestrax.model.options import Executor
 from orquestrax.model.tasks import ClaimedTask, TaskMessage
@@ -31,7 +32,11 @@ class Remembers(Protocol):
 
 
 class Queues:
-    """Belongs to one incarnation, on its loop. `on_mail()`: there is mail for an instance of this node itself."""
+    """Belongs to one incarnation, on its loop.
+
+    on_mail()   there is mail for an instance of this node itself
+    suspects()  instances here that may have ended the nodes before: two of them at most
+    """
 
     def __init__(
         self,
@@ -48,6 +53,7 @@ class Queues:
         on_mail: Callable[[], None],
         on_shared: Callable[[], None],
         on_fenced: Callable[[], None],
+        suspects: Callable[[], Sequence[UUID]] = lambda: (),
     ) -> None:
         self._dispatcher, self._reports, self._clock = dispatcher, reports, clock
         self._steps, self._node, self._store = steps, node, stores[0]
@@ -67,6 +73,7 @@ class Queues:
             on_gone=self._give_up,
             on_shared=on_shared,
             on_fenced=on_fenced,
+            suspects=suspects,
         )
         self._completer = Completer(
             stores[1],
@@ -96,6 +103,15 @@ class Queues:
         else:
             self._telling.add(job.key)
             self._completer.add(outcomes.ended(job, outcome, self._node))
+
+    @property
+    def suspected(self) -> bool:
+        """Whether a step runs here that may have ended the nodes before."""
+        since = self._clock.now() - int(LIVES * 1_000_000)
+        return any(
+            task.suspicion and task.lost is None and (task.started_at or 0) > since
+            for task in self.held.values()
+        )
 
     def long_step(self, job: Job, started_at: int) -> None:
         """A body has been running for a while."""

@@ -26,7 +26,7 @@ with told as (
 ), raised as (
     update {schema}.instances as i
     set mail = i.mail + addressed.n,
-        lane = case when i.owner is null then 0 else i.lane end,
+        lane = case when i.owner is null and i.lane <> 2 then 0 else i.lane end,
         wake_at = case
             when i.owner is null and i.status not in ('paused', 'blocked') then {schema}.now() else i.wake_at end
     from addressed
