@@ -179,7 +179,7 @@ def test_host_that_never_answers(
     flags = ["--port", str(_free_port())] if command == ["dev"] else []
     refused = ox(*command, *flags, "--database", f"postgresql://127.0.0.1:{silent.port}/db")
     refused.refused(1, "no PostgreSQL answered at .* in time")
-    assert time.monotonic() - begun < 5
+    assert time.monotonic() - begun < 9, "without, it takes ten"
 
 
 def _free_port() -> int:

@@ -265,4 +265,4 @@ def test_settings_of_the_process(namespace: str, dsn: str) -> None:
     begun = time.monotonic()
     with pytest.raises(ox.DatabaseUnreachable), ox.connect_sync("postgresql://127.0.0.1:1/x"):
         pass
-    assert time.monotonic() - begun < 5
+    assert time.monotonic() - begun < 9, "who is refused need not wait out the deadline"

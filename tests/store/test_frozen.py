@@ -138,7 +138,7 @@ async def test_the_server_ends_a_transaction_that_its_node_left_open(rig: Rig):
     await fence.begin(connection)
     assert await connection.fetchval("show idle_in_transaction_session_timeout") == "3s"
     assert await connection.fetchval("show lock_timeout") == "2s"
-    await until(connection.is_closed, deadline=6)
+    await until(connection.is_closed)
 
 
 @pytest.fixture
