@@ -13,7 +13,7 @@ from uuid import UUID
 
 import msgspec
 
-from orquestrax.core.pause import Pause, after
+from orquestrax.core.pause import Pause
 from orquestrax.core.queued import Queued
 from orquestrax.core.retries import RetryAt
 from orquestrax.core.trial import Trial
@@ -27,16 +27,6 @@ from orquestrax.replay.instance import Replay, Wait
 JOINED: Final = 200  # events of one write, about: what a commit carries well
 SOON: Final = 1_000_000  # microseconds: a shorter timer is not worth the status `waiting`
 _ENCODE: Final = msgspec.json.Encoder().encode
-_REMEMBERED: Final = events.RECEIVED | frozenset(
-    {
-        events.STEP_KEPT,
-        events.STEP_STARTED,
-        events.STEP_RETRYING,
-        events.ATTEMPT_FAILED,
-        events.ATTEMPT_STARTED,
-        events.TIMED_OUT,
-    }
-)
 
 
 class Effects(msgspec.Struct):
@@ -99,61 +89,6 @@ class Execution:
     releasing: int = 0
     latest: tuple[Write, Effects] | None = None
     evicted: bool = False
-
-    def restore(self, history: list[Event], *, first_run: bool = False) -> None:
-        """Replay stored events from the start. Raises NonDeterminism where the code does not fit them.
-
-        first_run  the code has never run, so it is not silent
-        """
-        self.replay.replaying = not first_run
-        for event in self._begin(history):
-            self.replay.apply(event)
-            self.seq, self.last_at = event.seq, event.at
-            self._remember(event)
-        self.replay.replaying = False
-        still_open = self.replay.open
-        self.retries = {number: retry for number, retry in self.retries.items() if number in still_open}
-        if self.pause is not None:
-            self.pause.forget_closed(still_open)
-        self.finish = self.replay.take().finish
-
-    def _begin(self, history: list[Event]) -> list[Event]:
-        """Begin the replay at the newest attempt, and return the events behind."""
-        newest = next(
-            (n for n in range(len(history), 0, -1) if history[n - 1].type == events.ATTEMPT_FAILED), 0
-        )
-        if not newest:
-            self.replay.start()
-            return history
-        before, failed = history[: newest - 1], history[newest - 1]
-        self.replay.resume_at(failed, before)
-        self.seq, self.last_at = failed.seq, failed.at
-        for event in (*before, failed):
-            self._remember(event)
-        return history[newest:]
-
-    def _remember(self, event: Event) -> None:
-        """What a successor needs of an event beside its effect on the code."""
-        if event.type not in _REMEMBERED:
-            return
-        self.pause = after(self.pause, event)
-        if event.type in events.RECEIVED:
-            received: events.MessageReceived | events.Steered = events.decode(event)
-            self.seen.add(received.message)
-            self.read_mail = max(self.read_mail, received.number)
-        elif event.type == events.STEP_RETRYING:
-            retrying: events.StepRetrying = events.decode(event)
-            self.retries[retrying.command] = RetryAt(retrying.due, retrying.attempt + 1, retrying.first_at)
-        elif event.type == events.STEP_STARTED:
-            started: events.StepStarted = events.decode(event)
-            self.announced[started.command] = started
-        elif event.type == events.ATTEMPT_FAILED:
-            self.again_at = events.decode(event).due
-        elif event.type == events.ATTEMPT_STARTED:
-            self.again_at = None
-        elif event.type == events.TIMED_OUT:
-            timed_out: events.TimedOut = events.decode(event)
-            self.late, self.deadline, self.again_at = timed_out.seconds, timed_out.until, None
 
     @property
     def paused(self) -> bool:

@@ -13,6 +13,7 @@ from orquestrax.core.endings import ORDERS, blocked, unrun
 from orquestrax.core.execution import Execution
 from orquestrax.core.happenings import Happenings
 from orquestrax.core.pausing import lift
+from orquestrax.core.restoring import restore
 from orquestrax.core.steering import steer
 from orquestrax.core.trial import ALONE_FROM, Trial
 from orquestrax.core.turns import Turns
@@ -92,7 +93,7 @@ class Intake:
         if first_run:  # known to be here before it runs, so that what it logs is kept
             self._turns.memory.executions[row.key] = execution
         try:
-            execution.restore(history.events, first_run=first_run)
+            restore(execution, history.events, first_run=first_run)
         except BaseException:
             self._turns.memory.executions.pop(row.key, None)
             execution.replay.close()
