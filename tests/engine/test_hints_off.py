@@ -11,7 +11,8 @@ from tests.engine import test_attempts, test_blocked, test_messages, test_pause
 from tests.engine.conftest import Bench
 from tests.schemas import lent
 
-pytestmark = [pytest.mark.verify, pytest.mark.usefixtures("gate")]  # marks of their modules do not come with them
+# The marks of the modules do not come with their tests.
+pytestmark = [pytest.mark.verify, pytest.mark.usefixtures("gate")]
 for _module in (test_attempts, test_blocked, test_messages, test_pause):
     for _name, _test in vars(_module).items():
         if _name.startswith("test_"):
