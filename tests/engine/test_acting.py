@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import Sequence
 
 import asyncpg
@@ -16,8 +15,8 @@ from orquestrax.model.commands import RunStep
 from orquestrax.model.rows import Message, Verdict, Write
 from tests.checker import check_instance
 from tests.engine.conftest import Bench
-from tests.engine.gated import passes, ran, until_ran
-from tests.engine.until import until_event, until_status
+from tests.engine.gated import gates, passes, ran, until_ran
+from tests.engine.until import until_event, until_so, until_status
 
 pytestmark = pytest.mark.usefixtures("gate")
 
@@ -50,16 +49,19 @@ async def books_once() -> str:
     return await books()
 
 
-@ox.step(retry=ox.Retry(attempts=2, initial=0.5, jitter=0))
+SOON = ox.Retry(attempts=2, initial=0.2, jitter=0)
+
+
+@ox.step(retry=SOON)
 async def fails_once() -> int:
     attempt = ox.step_info().attempt
-    ran.append(f"attempt {attempt}")
+    await passes(f"attempt {attempt}")
     if attempt == 1:
         raise ValueError("once")
     return attempt
 
 
-@ox.step(at_most_once=True, retry=ox.Retry(attempts=2, initial=0.5, jitter=0))
+@ox.step(at_most_once=True, retry=SOON)
 async def fails_once_for_good() -> int:
     return await fails_once.fn()
 
@@ -74,9 +76,15 @@ async def tries_again_for_good() -> int:
     return await fails_once_for_good()
 
 
+@ox.step
+async def occupies() -> None:
+    ran.append("occupies")
+    await gates[1].wait()
+
+
 @ox.workflow
 async def takes_the_slot() -> None:
-    await waits()
+    await occupies()
 
 
 class SlowPark:
@@ -163,26 +171,27 @@ async def test_I8_an_attempt_that_waits_for_a_slot_is_not_replaced_by_the_first_
 ) -> None:
     """Asked for by the timer, which the park that met mail has armed, then anew by the resume's own commit."""
     client = await bench.node(workflow, takes_the_slot, slots=1)
+    gates.append(asyncio.Event())
     run = await client.start(workflow, id="r")
-    await until_event(run, "step_retrying")
+    await until_ran("attempt 1")
+    orchestrator = bench.nodes[0].incarnation.orchestrator
+    (execution,) = orchestrator.memory.executions.values()
     await client.start(takes_the_slot, id="t")
-    await until_ran("attempt 1", "waits")
-    park = SlowPark(monkeypatch)
+    await until_so(lambda: orchestrator.dispatcher.backlog == 1)
     await run.pause()
+    await until_status(run, "paused")
+    park = SlowPark(monkeypatch)
+    gate.set()
     await park.waits.wait()
+    (retry,) = execution.retries.values()
     await run.resume()
-    (execution,) = (
-        e for e in bench.nodes[0].incarnation.orchestrator.memory.executions.values() if e.id == "r"
-    )
-    async with asyncio.timeout(20):
-        while execution.paused or next(iter(execution.retries.values())).due > time.time_ns() // 1000:
-            await asyncio.sleep(0.01)
+    await until_so(lambda: not execution.paused and retry.due < bench.nodes[0].incarnation.clock.now())
     park.let_go.set()
     await until_event(run, "resumed")
     await asyncio.sleep(0.1)  # in which that commit does what it asks for, as nobody could tell from outside
-    gate.set()
-    assert await run.result(15) == 2
-    assert ran == ["attempt 1", "waits", "attempt 2"]
+    gates[1].set()
+    assert await run.result(20) == 2
+    assert ran == ["attempt 1", "occupies", "attempt 2"]
     begun = [event.data["attempt"] for event in await run.history() if event.type == "step_started"]
     assert begun == ([1, 2] if workflow is tries_again_for_good else [])
     await check_instance(client, workflow, "r")
