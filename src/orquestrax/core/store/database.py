@@ -23,6 +23,9 @@ from orquestrax.core.store.statements import quoted_schema, statement
 T = TypeVar("T")
 POSTGRES_EPOCH: Final = 946_684_800_000_000  # 2000-01-01 in microseconds since 1970
 MINIMUM_VERSION: Final = 150_000
+# A server compiles what it takes for expensive, and an estimate without statistics may be anything: on a server as
+# Debian sets it up each look into an empty inbox was compiled, which took 180 to 350 ms.
+UNCOMPILED: Final = {"jit": "off"}
 # InternalClientError is what asyncpg raises on a connection to which the server has said FATAL meanwhile.
 CONNECTION_LOST: Final = (
     OSError,
@@ -142,7 +145,7 @@ async def connect(
             connection = await asyncpg.connect(
                 address.dsn,
                 timeout=address.deadline,
-                **address.options(application_name=name, **(settings or {})),
+                **address.options(application_name=name, **UNCOMPILED, **(settings or {})),
             )
             await prepare(connection)
     except (*CONNECTION_LOST, ValueError, TimeoutError, asyncpg.PostgresError) as error:
@@ -185,7 +188,9 @@ class Database:
             reset=_as_it_was,
             timeout=self.address.deadline,
             max_inactive_connection_lifetime=60,
-            **self.address.options(application_name="orquestrax pool", plan_cache_mode="force_custom_plan"),
+            **self.address.options(
+                application_name="orquestrax pool", plan_cache_mode="force_custom_plan", **UNCOMPILED
+            ),
         )
 
     async def close(self) -> None:
