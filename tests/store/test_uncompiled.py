@@ -16,15 +16,15 @@ ASK = "select current_setting('jit') as jit"
 
 @pytest.fixture
 async def compiling(address: Address) -> AsyncIterator[Address]:
-    """A database that compiles whatever it can, as a server of a distribution does with what it takes for expensive."""
+    """A database that compiles what it takes for expensive, as one of a distribution does."""
     direct = await asyncpg.connect(address.dsn)
     name = await direct.fetchval("select quote_ident(current_database())")
-    await direct.execute(f"alter database {name} set jit = on; alter database {name} set jit_above_cost = 0")
+    await direct.execute(f"alter database {name} set jit = on")
     fresh = await asyncpg.connect(address.dsn)
     assert await fresh.fetchval(ASK) == "on", "a connection of somebody else"
     await fresh.close()
     yield address
-    await direct.execute(f"alter database {name} reset jit; alter database {name} reset jit_above_cost")
+    await direct.execute(f"alter database {name} reset jit")
     await direct.close()
 
 

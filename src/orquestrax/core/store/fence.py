@@ -18,19 +18,20 @@ from orquestrax.core.store.statements import statement
 
 # What a node writes it finds by key. A plan that was made while the tables were empty, and is kept with its statement,
 # would read them whole until the first ANALYZE: so no plan may (4.1 against 2.1 ms for a start, 6,000 instances on).
-# Where a plan must all the same it counts as expensive, and would be compiled: our connections have that off, but
-# behind a pooler a connection has no settings of its own.
+# Where a plan must all the same it counts as expensive, and would be compiled: our connections have that off, but not
+# those behind a pooler, which have no settings of their own, nor those of transactional steps, which are the user's.
+PLANS = "set local enable_seqscan = off; set local jit = off; "
 LOCKING = (
     "set local idle_in_transaction_session_timeout = '3s'; set local lock_timeout = '2s'; "
-    "set local enable_seqscan = off; set local jit = off; "
-    "select pg_advisory_xact_lock_shared({space}, {fence})"
+    + PLANS
+    + "select pg_advisory_xact_lock_shared({space}, {fence})"
 )
 OPENING = "begin isolation level read committed; " + LOCKING
 EXCLUSIVE = (
     "begin isolation level read committed; "
     "set local idle_in_transaction_session_timeout = '3s'; set local lock_timeout = '{patience}ms'; "
-    "set local enable_seqscan = off; set local jit = off; "
-    "select pg_advisory_xact_lock({space}, {fence})"
+    + PLANS
+    + "select pg_advisory_xact_lock({space}, {fence})"
 )
 # Holders that wait for their client, so that nothing on the server will ever end them: frozen or cut off while
 # idle in the transaction, or while receiving a result. One that waits for a synchronous standby is left alone.

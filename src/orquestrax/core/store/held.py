@@ -14,7 +14,7 @@ from orquestrax.core.store.database import Address, Database, connect
 from orquestrax.core.store.fence import Fence, commit
 from orquestrax.core.store.statements import statement
 
-# Reads have no fence, but their plans are kept as those of writes are: see `fence.LOCKING`.
+# Reads have no fence, but their plans are kept as those of writes are: see `fence.PLANS`.
 NO_SCANS: Final = {"enable_seqscan": "off"}
 
 

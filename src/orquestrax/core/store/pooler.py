@@ -55,7 +55,7 @@ class PoolerConnection(asyncpg.Connection):  # type: ignore[misc]
     async def _whole(self, work: Callable[[], Awaitable[T]]) -> T:
         if self.is_in_transaction():
             return await work()
-        await self.execute("begin; set local jit = off")
+        await self.execute("begin; set local jit = off")  # see `fence.PLANS`
         try:
             result = await work()
         except BaseException:
