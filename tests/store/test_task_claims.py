@@ -93,3 +93,15 @@ async def test_who_takes_the_steps_of_a_dead_worker_is_said_once(rig: Rig) -> No
     )
     for store in (first, next_, last, leaving):
         store.close()
+
+
+async def test_what_is_given_back_of_a_paused_instance_waits_for_its_resume(rig: Rig) -> None:
+    (key,) = await queued(rig, 1)
+    worker, other = await rig.node(), await rig.node()
+    first, next_ = TaskStore(rig.database, worker), TaskStore(rig.database, other)
+    (task,) = await first.claim({"async": 1}, ["s"], None, {})
+    await rig.rows("update {schema}.instances set status = 'paused' where key = $1", key)
+    await first.give_back([(task.instance, task.command)])
+    assert await next_.claim({"async": 1}, ["s"], None, {}) == []
+    for store in (first, next_):
+        store.close()

@@ -155,7 +155,10 @@ class TaskStatements(Model):
         back = set(zip(keys, commands, strict=True))
         mine = self._tasks(lambda t: (t["instance"], t["command"]) in back and t["worker"] == me)
         for task in mine if self.passes(me) else ():
-            self._changed(task, worker=None, started_at=None, lane=2 if task["lane"] == 2 else 0)
+            paused = self.tables.instances[task["instance"]]["status"] == "paused"
+            due = NEVER if paused else task["available_at"]
+            lane = 2 if task["lane"] == 2 else 0
+            self._changed(task, worker=None, started_at=None, lane=lane, available_at=due)
         return []
 
     def held_tasks(self, me: int) -> list[Row]:
