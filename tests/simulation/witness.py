@@ -62,7 +62,7 @@ class Witnesses:
         elif verb == "complete_tasks":
             self._told(fence, asked, dict(answer))
         elif verb == "return_tasks":
-            self._given_back(fence, zip(*asked, strict=True))
+            self._given_back(fence, [(row["instance"], row["command"]) for row in answer])
         elif verb in ("release", "sweep") or isinstance(answer, Death):
             self._freed(fence)
             (self.released if verb == "release" else self.lost).setdefault(fence, now)

@@ -10,6 +10,7 @@ from orquestrax.core.store.deaths import declare_dead
 from orquestrax.core.store.nodeverbs import NodeStore
 from orquestrax.core.store.statements import statement
 from orquestrax.core.store.taskverbs import TaskStore
+from orquestrax.model.jobs import BodyKey
 from tests.store.support import Rig, blocked_backend
 
 TASKS = 200
@@ -79,7 +80,7 @@ async def test_who_takes_the_steps_of_a_dead_worker_is_said_once(rig: Rig) -> No
     assert Counter(task.lost_worker for task in taken) == {dead.number: 2, None: 1}
     await next_.took_over({dead.number: 2})
     await next_.took_over({dead.number: 1})
-    await next_.give_back([(task.instance, task.command) for task in taken])
+    await next_.give_back({BodyKey(task.instance, task.command): task.started_at for task in taken})
     assert {task.lost_worker for task in await last.claim({"async": 3}, ["s"], None, {})} == {None}
     leaving = NodeStore(rig.database, stopped)
     await leaving.release()
@@ -101,7 +102,22 @@ async def test_what_is_given_back_of_a_paused_instance_waits_for_its_resume(rig:
     first, next_ = TaskStore(rig.database, worker), TaskStore(rig.database, other)
     (task,) = await first.claim({"async": 1}, ["s"], None, {})
     await rig.rows("update {schema}.instances set status = 'paused' where key = $1", key)
-    await first.give_back([(task.instance, task.command)])
+    await first.give_back({BodyKey(task.instance, task.command): task.started_at})
     assert await next_.claim({"async": 1}, ["s"], None, {}) == []
     for store in (first, next_):
         store.close()
+
+
+async def test_I8_I16_what_was_taken_once_more_is_not_given_back_by_who_is_late(rig: Rig) -> None:
+    """Its first claim was not heard of, nor was what gave that back: it is still on its way as the next one begins."""
+    await queued(rig, 1)
+    store = TaskStore(rig.database, await rig.node())
+    (first,) = await store.claim({"async": 1}, ["s"], None, {})
+    ((key, (_, taken_at)),) = (await store.held()).items()
+    assert taken_at == first.started_at
+    await store.give_back({key: taken_at})
+    (again,) = await store.claim({"async": 1}, ["s"], None, {})
+    assert again.started_at != taken_at
+    await store.give_back({key: taken_at})
+    assert await store.held() == {key: (1, again.started_at)}
+    store.close()

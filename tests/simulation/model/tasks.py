@@ -151,19 +151,23 @@ class TaskStatements(Model):
         said = {"number": row["mail"], "kind": kind, "name": name, "message": message, "payload": payload}
         self.tables.inbox.setdefault(row["key"], {})[row["mail"]] = said
 
-    def return_tasks(self, me: int, keys: Sequence[UUID], commands: Sequence[int]) -> list[Row]:
-        back = set(zip(keys, commands, strict=True))
-        mine = self._tasks(lambda t: (t["instance"], t["command"]) in back and t["worker"] == me)
+    def return_tasks(
+        self, me: int, keys: Sequence[UUID], commands: Sequence[int], taken_at: Sequence[int | None]
+    ) -> list[Row]:
+        back = set(zip(keys, commands, taken_at, strict=True))
+        mine = self._tasks(
+            lambda t: (t["instance"], t["command"], t["started_at"]) in back and t["worker"] == me
+        )
         for task in mine if self.passes(me) else ():
             paused = self.tables.instances[task["instance"]]["status"] == "paused"
             due = NEVER if paused else task["available_at"]
             lane = 2 if task["lane"] == 2 else 0
             self._changed(task, worker=None, started_at=None, lane=lane, available_at=due)
-        return []
+        return [{"instance": t["instance"], "command": t["command"]} for t in mine if self.passes(me)]
 
     def held_tasks(self, me: int) -> list[Row]:
         return [
-            {column: task[column] for column in ("instance", "command", "attempt")}
+            {column: task[column] for column in ("instance", "command", "attempt", "started_at")}
             for task in self._tasks(lambda t: t["worker"] == me)
         ]
 

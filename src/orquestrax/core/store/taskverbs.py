@@ -70,20 +70,23 @@ class TaskStore(Held):
             faultpoint.reach("complete_tasks.after_commit")
             return {BodyKey(row["instance"], row["command"]): row["owner"] for row in rows}
 
-    async def give_back(self, tasks: Collection[tuple[UUID, int]]) -> None:
-        """What this node has taken and not begun waits again."""
+    async def give_back(self, tasks: Mapping[BodyKey, int | None]) -> None:
+        """What this node has taken at these times, and not begun, waits again."""
         await self._fenced(
-            "return_tasks", [instance for instance, _ in tasks], [command for _, command in tasks]
+            "return_tasks",
+            [key.instance for key in tasks],
+            [key.command for key in tasks],
+            list(tasks.values()),
         )
 
     async def took_over(self, taken: Mapping[int, int]) -> None:
         """Note how many more steps of which dead nodes go on here."""
         await self._fenced("note_takeovers", list(taken), [0] * len(taken), list(taken.values()))
 
-    async def held(self) -> dict[BodyKey, int]:
-        """The attempts that this node has, as the database sees it."""
+    async def held(self) -> dict[BodyKey, tuple[int, int | None]]:
+        """The attempts that this node has, as the database sees it, and when it took them."""
         rows = await self._read("held_tasks", self.fence.number)
-        return {BodyKey(row["instance"], row["command"]): row["attempt"] for row in rows}
+        return {BodyKey(row["instance"], row["command"]): (row["attempt"], row["started_at"]) for row in rows}
 
     async def peers(self) -> list[list[str]]:
         """Of every other live node that runs steps, the queues that it serves."""

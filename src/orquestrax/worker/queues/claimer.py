@@ -186,9 +186,13 @@ class QueueClaimer:
         before = {key: task.attempt for key, task in self._held.items()}
         there = await self._store.held()
         for key, attempt in before.items():
-            if there.get(key) != attempt and key in self._held:
+            if there.get(key, (None,))[0] != attempt and key in self._held:
                 self._on_gone(key)
-        strange = [key for key in there if key not in before and key not in self._held]
+        strange = {
+            key: taken_at
+            for key, (_, taken_at) in there.items()
+            if key not in before and key not in self._held
+        }
         if strange:
             log.warning("%d tasks are this node's and were never begun: they wait again", len(strange))
             await self._store.give_back(strange)

@@ -120,11 +120,10 @@ class Queues:
     async def stop_taking(self) -> None:
         """Take nothing more; what waits here for a slot waits for any node again."""
         await self.claimer.stop()
-        waiting = [job.key for job in self._dispatcher.claimed()]
-        for key in waiting:
-            self.held.pop(key, None)
+        waiting = {job.key: self.held.pop(job.key, None) for job in self._dispatcher.claimed()}
         if waiting:
-            await self._store.give_back(waiting)
+            taken_at = {key: None if task is None else task.started_at for key, task in waiting.items()}
+            await self._store.give_back(taken_at)
 
     async def stop(self, patience: float) -> None:
         """Tell what is left to tell."""

@@ -1,2 +1,2 @@
 -- What says that this node has it. No locks.
-select instance, command, attempt from {schema}.tasks where worker = $1
+select instance, command, attempt, started_at from {schema}.tasks where worker = $1
