@@ -52,6 +52,14 @@ async def session(rig: Rig, cases: tuple[Case, ...], opening: str = "") -> Sessi
     return opened
 
 
+async def test_each_line_calls_its_statement_as_it_is_written(rig: Rig):
+    """On an empty schema, so that a parameter of another type or number is met at once."""
+    await prepare(rig)
+    opened = await session(rig, HOT)
+    for case in HOT:
+        await opened.run(case.statement, case.arguments, 1)
+
+
 @pytest.mark.verify
 @pytest.mark.timeout(600)
 async def test_plans_with_a_million_rows_and_before_the_first_analyze(rig: Rig):

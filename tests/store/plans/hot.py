@@ -106,7 +106,7 @@ CLAIMS: Final = (
         "complete_tasks", FENCED, ME, TAKEN, ONE, ONE, *_columns("step", "charge"), [f"r{n}" for n in range(BATCH)],
         *_columns("1", True), by="instances_pkey tasks_pkey tasks_claimed", pages=12_000,
     ),
-    _case("return_tasks", FENCED, ME, TAKEN, ONE, *_columns(MICROS), by="tasks_pkey tasks_claimed instances_pkey"),
+    _case("return_tasks", FENCED, ME, TAKEN, ONE, *_columns(MOMENT), by="tasks_pkey tasks_claimed instances_pkey"),
     _case("note_takeovers", FENCED, ME, [DEAD], [7], [3], by=""),
 )  # fmt: skip
 WRITES: Final = (
